@@ -1,0 +1,1 @@
+//! tidegate: rules for Argo CD waves.
