@@ -1,1 +1,8 @@
-//! tidegate: rules for Argo CD waves.
+//! tidegate: rules for Argo CD waves. What must have happened before what may run, and what to do when it has.
+//!
+//! The way of the data: text is parsed (`syntax`), resolved to an immutable `rulebook`, ordered (`graph`), and evaluated by one pure
+//! `engine` against `facts`. `plan`, rehearsals and the controller (`cluster`) all call that engine.
+
+pub mod diagnostic;
+pub mod expr;
+pub mod syntax;

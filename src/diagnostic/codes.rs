@@ -1,0 +1,70 @@
+//! The one table of diagnostic codes. A code never changes its meaning and is never used again.
+
+/// A stable code, printed as `TG001`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code(pub u16);
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TG{:03}", self.0)
+    }
+}
+
+/// What a code stands for; `docs/errors.md` is made from this table.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeInfo {
+    /// The code.
+    pub code: Code,
+    /// A short name, such as `syntax`.
+    pub name: &'static str,
+    /// One sentence.
+    pub meaning: &'static str,
+}
+
+macro_rules! codes {
+    ($($number:literal $constant:ident $name:literal $meaning:literal)*) => {
+        impl Code {
+            $(#[doc = $meaning] pub const $constant: Code = Code($number);)*
+        }
+        /// Every code that tidegate can print, in order.
+        pub const CODES: &[CodeInfo] = &[
+            $(CodeInfo { code: Code($number), name: $name, meaning: $meaning },)*
+        ];
+    };
+}
+
+codes! {
+    1 SYNTAX "syntax" "the text is not a statement of the language"
+    2 LIMIT "limit" "a hard limit was passed: bytes, nesting, rules, name length"
+    3 TEXT "text" "a text literal is not closed, or has an escape that does not exist"
+    4 DURATION "duration" "a duration is not one"
+    5 AND_OR "and-or" "`and` and `or` are mixed without brackets"
+    6 ENCODING "encoding" "a file is not UTF-8"
+    100 UNKNOWN_KIND "unknown-kind" "a kind name is not declared"
+    101 DUPLICATE_RULE "duplicate-rule" "two rules have one name"
+    102 DUPLICATE_KIND "duplicate-kind" "a kind is declared twice in the user's files"
+    103 UNKNOWN_NAME "unknown-name" "an expression uses a name that nothing binds"
+    104 AMBIGUOUS_NAME "ambiguous-name" "two resources of one kind need `as`"
+    105 NO_CAUSE "no-cause" "a rule has no event and no state that could cause it to act"
+    106 NOT_A_RUN "not-a-run" "`succeeds` or `fails` of a kind that does not run to completion"
+    107 NOT_YET "not-yet" "a form that parses but is not built yet"
+    108 BAD_TARGET "bad-target" "an action cannot be done to this kind of object"
+    109 QUANTIFIER "quantifier" "`any` or `every` is missing or stands where it may not"
+    110 BAD_KIND "bad-kind" "a kind's declaration is incomplete or contradicts itself"
+    111 BLOCK "block" "a block that has no means or cannot hold"
+    112 LOOP "loop" "a rule can bring about its own cause"
+    113 MODIFIER "modifier" "a modifier is repeated, out of range or without effect"
+    114 DUPLICATE_STATEMENT "duplicate-statement" "a statement that may stand once stands twice"
+    115 REFRESH_ROLLS "refresh-rolls" "a refresh that would roll the pods of an InferenceService"
+    116 AND_THEN "and-then" "`and then` needs runs on both sides"
+    117 UNKNOWN_NOTIFICATION "unknown-notification" "a notification type is not a valid label value"
+    118 TRIGGER "trigger" "a `mlops.dev/on-success-trigger` or `mlops.dev/block-wave` annotation that cannot be honoured"
+    119 NAME "name" "a name that Kubernetes would refuse"
+    200 EXPRESSION_TYPE "expression-type" "an expression's types do not fit"
+    201 EXPRESSION_FUNCTION "expression-function" "a function that does not exist or has other arguments"
+    202 EXPRESSION_NULL "expression-null" "a comparison with null, which facts drop"
+    203 EXPRESSION_LITERAL "expression-literal" "a literal out of range"
+    204 NOT_IN_LUA "not-in-lua" "an expression in health that Argo CD's Lua cannot say"
+    300 CYCLE "cycle" "what must come after what runs in a circle"
+    301 WAVE_ORDER "wave-order" "a resource stands in an earlier wave than what it waits for"
+}

@@ -1,0 +1,6 @@
+//! Syntax: rule text to a tree with spans, all errors at once; and the one layout.
+//!
+//! In: [`Sources`](crate::diagnostic::Sources). Out: a [`tree::File`] for each, diagnostics for what did not parse, formatted text.
+//! May not know: anything below it (rulebook, graph, facts, engine, emit, manifests, cluster, rehearse, cli).
+
+pub mod tree;

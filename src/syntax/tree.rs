@@ -1,0 +1,591 @@
+//! The tree of a rule file: what was written, with spans, nothing resolved.
+
+use crate::diagnostic::{Span, Spanned};
+
+/// A word or quoted name with its place.
+pub type Name = Spanned<String>;
+
+/// A duration in whole seconds, as written (`10m`, `7d`, `90s`, `1h30m`).
+pub type DurationLit = Spanned<u64>;
+
+/// One file.
+#[derive(Clone, Debug, Default)]
+pub struct File {
+    /// The statements in order; those that did not parse are missing, and there is a diagnostic for each.
+    pub statements: Vec<Statement>,
+}
+
+/// A statement at the top of a file.
+#[derive(Clone, Debug)]
+pub enum Statement {
+    /// `application [NS/]NAME`
+    Application(ResourceName),
+    /// `namespace NAME`
+    Namespace(Name),
+    /// `kind …`
+    Kind(KindDecl),
+    /// `rule …` or a one-line `when …`
+    Rule(Box<RuleDecl>),
+    /// `model NAME { … }`
+    Model(ModelDecl),
+    /// `KIND NAME after KIND NAME, …`
+    After(AfterDecl),
+    /// `report every KIND … to application A`
+    Report(ReportDecl),
+    /// `allow triggers from namespace A to namespace B`
+    Allow(AllowDecl),
+    /// `honour annotations always|never`
+    Honour(Spanned<bool>),
+    /// `scenario "…" { … }`
+    Scenario(ScenarioDecl),
+}
+
+/// `name` or `namespace/name`.
+#[derive(Clone, Debug)]
+pub struct ResourceName {
+    /// Given namespace.
+    pub namespace: Option<Name>,
+    /// Name.
+    pub name: Name,
+    /// Both.
+    pub span: Span,
+}
+
+/// One, any or every.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantifier {
+    /// A single named resource.
+    One,
+    /// Each matching resource by itself.
+    Any,
+    /// All matching resources together.
+    Every,
+}
+
+/// `[any|every] KIND [name] selectors [as ALIAS]`
+#[derive(Clone, Debug)]
+pub struct ResourceExpr {
+    /// One, any, every.
+    pub quantifier: Quantifier,
+    /// Short kind name.
+    pub kind: Name,
+    /// The name, for `One`.
+    pub name: Option<ResourceName>,
+    /// Narrowing.
+    pub selectors: Vec<Selector>,
+    /// `as X`.
+    pub alias: Option<Name>,
+    /// All of it.
+    pub span: Span,
+}
+
+/// What narrows `any` and `every`.
+#[derive(Clone, Debug)]
+pub enum Selector {
+    /// `with label k=v` (also after `and`-less repetition: several selectors all hold).
+    Label(Name, Name),
+    /// `in wave N`
+    Wave(Spanned<i64>),
+    /// `in namespace NS`
+    Namespace(Name),
+    /// `of application A`
+    Application(ResourceName),
+    /// `owned by KIND NAME`
+    OwnedBy(Name, ResourceName),
+    /// `of cronjob NAME`, `of pipeline NAME`: the kind word and the name.
+    Of(Name, ResourceName),
+    /// `where (EXPRESSION)`
+    Where(Expr),
+}
+
+/// `rule NAME "title" { … }` or the one-line form.
+#[derive(Clone, Debug)]
+pub struct RuleDecl {
+    /// None in the one-line form.
+    pub name: Option<Name>,
+    /// The quoted sentence after the name.
+    pub title: Option<Name>,
+    /// `when …`
+    pub when: Condition,
+    /// `within D`
+    pub within: Option<DurationLit>,
+    /// `then …`; may be empty if there is a block.
+    pub then: Vec<ActionDecl>,
+    /// `else …`
+    pub otherwise: Vec<ActionDecl>,
+    /// Modifiers in order.
+    pub modifiers: Vec<Modifier>,
+    /// All of it.
+    pub span: Span,
+}
+
+/// A condition as written.
+#[derive(Clone, Debug)]
+pub enum Condition {
+    /// `a and b and c`
+    And(Vec<Condition>, Span),
+    /// `a and then b`; the right side may itself be a chain member of an `And`.
+    Then(Box<Condition>, Box<Condition>, Span),
+    /// `a or b`
+    Or(Vec<Condition>, Span),
+    /// `not a`
+    Not(Box<Condition>, Span),
+    /// `KIND name succeeds` and so on.
+    Resource(Box<ResourceCondition>),
+    /// An expression.
+    Expr(Expr),
+}
+
+impl Condition {
+    /// Where it stands.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        match self {
+            Condition::And(_, s) | Condition::Then(_, _, s) | Condition::Or(_, s) | Condition::Not(_, s) => *s,
+            Condition::Resource(r) => r.span,
+            Condition::Expr(e) => e.span,
+        }
+    }
+}
+
+/// A resource and what is asked of it.
+#[derive(Clone, Debug)]
+pub struct ResourceCondition {
+    /// Which.
+    pub resource: ResourceExpr,
+    /// What is asked.
+    pub predicate: Spanned<Predicate>,
+    /// `for D`
+    pub lasting: Option<DurationLit>,
+    /// All of it.
+    pub span: Span,
+}
+
+/// What can be asked of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Predicate {
+    /// `succeeds`: an event
+    Succeeds,
+    /// `fails`: an event
+    Fails,
+    /// `has succeeded`
+    HasSucceeded,
+    /// `has failed`
+    HasFailed,
+    /// `is healthy`
+    Healthy,
+    /// `is progressing`
+    Progressing,
+    /// `is degraded`
+    Degraded,
+    /// `is suspended`
+    Suspended,
+    /// `is missing`
+    Missing,
+    /// `is stale`
+    Stale,
+}
+
+/// One action.
+#[derive(Clone, Debug)]
+pub struct ActionDecl {
+    /// What.
+    pub verb: ActionVerb,
+    /// All of it.
+    pub span: Span,
+}
+
+/// A named target: `KIND NAME`.
+#[derive(Clone, Debug)]
+pub struct TargetExpr {
+    /// Short kind name.
+    pub kind: Name,
+    /// Name.
+    pub name: ResourceName,
+    /// Both.
+    pub span: Span,
+}
+
+/// The actions of the language.
+#[derive(Clone, Debug)]
+pub enum ActionVerb {
+    /// `restart KIND NAME [by deleting pods]`
+    Restart {
+        /// Target.
+        target: TargetExpr,
+        /// `by deleting pods`
+        by_deleting_pods: bool,
+    },
+    /// `sync application A`
+    Sync(TargetExpr),
+    /// `refresh KIND NAME [hard]`
+    Refresh {
+        /// Target.
+        target: TargetExpr,
+        /// `hard`
+        hard: bool,
+    },
+    /// `rollback application A`
+    Rollback(TargetExpr),
+    /// `annotate KIND NAME key=value`
+    Annotate(TargetExpr, Name, Text),
+    /// `label KIND NAME key=value`
+    Label(TargetExpr, Name, Text),
+    /// `promote rollout R`
+    Promote(TargetExpr),
+    /// `abort rollout R`
+    Abort(TargetExpr),
+    /// `run workflow from TEMPLATE` / `run job from CRONJOB`: kind word, then source name.
+    Run(Name, ResourceName),
+    /// `rerun notebook N`
+    Rerun(TargetExpr),
+    /// `suspend cronjob C`
+    Suspend(TargetExpr),
+    /// `resume cronjob C`
+    Resume(TargetExpr),
+    /// `notify TYPE "text" [on application A]`
+    Notify {
+        /// Value of the label `mlops.dev/notification-type`.
+        kind: Name,
+        /// Message.
+        text: Text,
+        /// `on application A`
+        application: Option<ResourceName>,
+    },
+}
+
+/// What stands after the actions.
+#[derive(Clone, Debug)]
+pub enum Modifier {
+    /// `block wave N [of application A]`
+    Block {
+        /// Wave.
+        wave: Spanned<i64>,
+        /// Another application.
+        application: Option<ResourceName>,
+        /// All of it.
+        span: Span,
+    },
+    /// `cooldown D`
+    Cooldown(DurationLit),
+    /// `at most N at a time`
+    AtMostAtATime(Spanned<u64>),
+    /// `at most N per D`
+    AtMostPer(Spanned<u64>, DurationLit),
+    /// `retry N [backoff D]`
+    Retry(Spanned<u64>, Option<DurationLit>),
+    /// `catch up`
+    CatchUp(Span),
+    /// `observe`
+    Observe(Span),
+}
+
+/// `kind SHORT = GROUP/VERSION KIND (PLURAL) [cluster-scoped] [runs to completion] [{ … }]`
+#[derive(Clone, Debug)]
+pub struct KindDecl {
+    /// Short name.
+    pub short: Name,
+    /// API group; empty for core.
+    pub group: Name,
+    /// API version.
+    pub version: Name,
+    /// Kind.
+    pub kind: Name,
+    /// Plural resource name.
+    pub plural: Name,
+    /// `cluster-scoped`
+    pub cluster_scoped: bool,
+    /// `runs to completion`
+    pub runs: bool,
+    /// Lines in order; empty means kstatus.
+    pub lines: Vec<KindLine>,
+    /// All of it.
+    pub span: Span,
+}
+
+/// One line of a kind.
+#[derive(Clone, Debug)]
+pub enum KindLine {
+    /// `let NAME = EXPRESSION`
+    Let(Name, Expr),
+    /// `STATUS "message" when EXPRESSION` or `… otherwise`
+    Health {
+        /// Status word.
+        status: Spanned<HealthWord>,
+        /// Message.
+        message: Text,
+        /// None for `otherwise`.
+        when: Option<Expr>,
+        /// `since EXPRESSION`
+        since: Option<Expr>,
+        /// All of it.
+        span: Span,
+    },
+    /// `completion EXPRESSION`
+    Completion(Expr),
+}
+
+/// The status words of kind lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HealthWord {
+    /// healthy
+    Healthy,
+    /// progressing
+    Progressing,
+    /// degraded
+    Degraded,
+    /// suspended
+    Suspended,
+    /// unknown
+    Unknown,
+}
+
+/// `model NAME { … }`
+#[derive(Clone, Debug)]
+pub struct ModelDecl {
+    /// Name.
+    pub name: Name,
+    /// `trained by …`
+    pub trained_by: TargetExpr,
+    /// `copied by …`, `validated by …`: further steps in order.
+    pub steps: Vec<(Name, TargetExpr)>,
+    /// `served by …`
+    pub served_by: TargetExpr,
+    /// `reload on retrain`
+    pub reload: bool,
+    /// `stale after D`
+    pub stale_after: Option<DurationLit>,
+    /// All of it.
+    pub span: Span,
+}
+
+/// `KIND NAME after KIND NAME, KIND NAME`
+#[derive(Clone, Debug)]
+pub struct AfterDecl {
+    /// What comes later.
+    pub subject: TargetExpr,
+    /// What comes first.
+    pub after: Vec<TargetExpr>,
+    /// All of it.
+    pub span: Span,
+}
+
+/// `report every KIND … to application A`
+#[derive(Clone, Debug)]
+pub struct ReportDecl {
+    /// Which.
+    pub resource: ResourceExpr,
+    /// Where to.
+    pub application: ResourceName,
+    /// All of it.
+    pub span: Span,
+}
+
+/// `allow triggers from namespace A to namespace B`
+#[derive(Clone, Debug)]
+pub struct AllowDecl {
+    /// A.
+    pub from: Name,
+    /// B.
+    pub to: Name,
+    /// All of it.
+    pub span: Span,
+}
+
+/// `scenario "…" { … }`
+#[derive(Clone, Debug)]
+pub struct ScenarioDecl {
+    /// The quoted name.
+    pub name: Name,
+    /// `manifests PATH` (several allowed).
+    pub manifests: Vec<Name>,
+    /// `start at "RFC 3339"`
+    pub start: Option<Name>,
+    /// Lines in order.
+    pub steps: Vec<ScenarioStep>,
+    /// All of it.
+    pub span: Span,
+}
+
+/// `at D  …` or a bare `expect …` (at the end).
+#[derive(Clone, Debug)]
+pub struct ScenarioStep {
+    /// None: at the end.
+    pub at: Option<DurationLit>,
+    /// What.
+    pub what: StepKind,
+    /// All of it.
+    pub span: Span,
+}
+
+/// What happens or is expected.
+#[derive(Clone, Debug)]
+pub enum StepKind {
+    /// `sync application A`: Argo CD (its stand-in) syncs.
+    Sync(TargetExpr),
+    /// `KIND NAME succeeds|fails|is STATE [with {JSON}]`: the outside world moves a resource.
+    Becomes {
+        /// Which resource.
+        target: TargetExpr,
+        /// What becomes of it.
+        predicate: Spanned<Predicate>,
+        /// JSON merged into its status, as written.
+        with: Option<Spanned<String>>,
+    },
+    /// `apply PATH`
+    Apply(Name),
+    /// `delete KIND NAME`
+    Delete(TargetExpr),
+    /// `tidegate restarts`, `tidegate stops`, `tidegate starts`
+    Tidegate(Spanned<ReplicaEvent>),
+    /// `expect …, …`
+    Expect(Vec<Expectation>),
+}
+
+/// What happens to the controller itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplicaEvent {
+    /// killed and started again
+    Restarts,
+    /// killed
+    Stops,
+    /// started
+    Starts,
+}
+
+/// One thing that must hold.
+#[derive(Clone, Debug)]
+pub enum Expectation {
+    /// An action was done since the last expectation.
+    Action(ActionDecl),
+    /// `wave N opens` / `wave N is held` / `wave N is open`
+    Wave(Spanned<i64>, Spanned<WaveWord>),
+    /// `KIND NAME is STATE` / `has succeeded`
+    State(Box<ResourceCondition>),
+    /// `nothing`: no action since the last expectation
+    Nothing(Span),
+    /// `nothing more`: no further action until the end
+    NothingMore(Span),
+    /// `no restart KIND NAME` and so on
+    No(ActionDecl),
+}
+
+/// What a wave does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaveWord {
+    /// opens
+    Opens,
+    /// is held
+    Held,
+    /// is open
+    Open,
+}
+
+/// A quoted text with `{expression}` in it.
+#[derive(Clone, Debug)]
+pub struct Text {
+    /// Parts in order.
+    pub parts: Vec<TextPart>,
+    /// With the quotes.
+    pub span: Span,
+}
+
+/// A part of a text.
+#[derive(Clone, Debug)]
+pub enum TextPart {
+    /// Characters, with escapes and `{{` `}}` resolved.
+    Literal(String),
+    /// `{expression}`
+    Expr(Expr),
+}
+
+/// An expression with its place.
+#[derive(Clone, Debug)]
+pub struct Expr {
+    /// What.
+    pub node: ExprNode,
+    /// Where.
+    pub span: Span,
+}
+
+/// The expression forms: a strict subset of CEL with optional access.
+#[derive(Clone, Debug)]
+pub enum ExprNode {
+    /// `null` (refused in comparisons)
+    Null,
+    /// `true`
+    Bool(bool),
+    /// `42`
+    Int(i64),
+    /// `42u`
+    Uint(u64),
+    /// `1.5`
+    Double(f64),
+    /// `"text"` or `'text'`
+    String(String),
+    /// A variable.
+    Ident(String),
+    /// `a.b`
+    Select(Box<Expr>, Name),
+    /// `a.?b`
+    OptSelect(Box<Expr>, Name),
+    /// `a[b]`
+    Index(Box<Expr>, Box<Expr>),
+    /// `a[?b]`
+    OptIndex(Box<Expr>, Box<Expr>),
+    /// `has(a.b)`: the select expression inside
+    Has(Box<Expr>),
+    /// `f(a, b)`
+    Call(Name, Vec<Expr>),
+    /// `a.f(b)`
+    Method(Box<Expr>, Name, Vec<Expr>),
+    /// `list.all(x, body)` and the other macros
+    Macro(MacroOp, Box<Expr>, Vec<Name>, Vec<Expr>),
+    /// `!a`
+    Not(Box<Expr>),
+    /// `-a`
+    Neg(Box<Expr>),
+    /// `a OP b`
+    Binary(BinaryOp, Box<Expr>, Box<Expr>),
+    /// `a ? b : c`
+    Conditional(Box<Expr>, Box<Expr>, Box<Expr>),
+    /// `[a, b]`
+    List(Vec<Expr>),
+    /// `{k: v}`
+    Map(Vec<(Expr, Expr)>),
+}
+
+/// The macros over lists and maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MacroOp {
+    /// all(x, p)
+    All,
+    /// exists(x, p)
+    Exists,
+    /// exists_one(x, p)
+    ExistsOne,
+    /// filter(x, p)
+    Filter,
+    /// map(x, e) or map(x, p, e)
+    Map,
+}
+
+/// Binary operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are the operators")]
+pub enum BinaryOp {
+    Or,
+    And,
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+    In,
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Rem,
+}
