@@ -76,13 +76,9 @@ impl Value {
                 _ => Value::Double(n.as_f64()?),
             },
             serde_json::Value::String(s) => Value::string(s.as_str()),
-            serde_json::Value::Array(items) => {
-                Value::List(items.iter().filter_map(Value::from_json).collect())
-            }
+            serde_json::Value::Array(items) => Value::List(items.iter().filter_map(Value::from_json).collect()),
             serde_json::Value::Object(map) => Value::Map(Arc::new(
-                map.iter()
-                    .filter_map(|(k, v)| Some((Arc::from(k.as_str()), Value::from_json(v)?)))
-                    .collect(),
+                map.iter().filter_map(|(k, v)| Some((Arc::from(k.as_str()), Value::from_json(v)?))).collect(),
             )),
         })
     }

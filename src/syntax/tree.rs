@@ -141,10 +141,7 @@ impl Condition {
     #[must_use]
     pub fn span(&self) -> Span {
         match self {
-            Condition::And(_, s)
-            | Condition::Then(_, _, s)
-            | Condition::Or(_, s)
-            | Condition::Not(_, s) => *s,
+            Condition::And(_, s) | Condition::Then(_, _, s) | Condition::Or(_, s) | Condition::Not(_, s) => *s,
             Condition::Resource(r) => r.span,
             Condition::Expr(e) => e.span,
         }
