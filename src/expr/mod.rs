@@ -4,6 +4,11 @@
 //! field paths that an expression reads. Pure.
 //! May not know: rulebook, graph, facts, engine, emit, manifests, cluster, rehearse, cli.
 
+mod map;
+mod time;
+mod truth;
 mod value;
 
-pub use value::{Map, Value};
+pub use map::Map;
+pub use truth::Truth;
+pub use value::Value;

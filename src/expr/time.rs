@@ -1,0 +1,115 @@
+//! Durations and timestamps as CEL reads and writes them (cel-go: Go's `time.ParseDuration` and RFC 3339).
+
+use jiff::{SignedDuration, Timestamp};
+
+/// The first second of year 1 and the last of year 9999: CEL's range of timestamps.
+const TIMESTAMP_SECONDS_MIN: i64 = -62_135_596_800;
+const TIMESTAMP_SECONDS_MAX: i64 = 253_402_300_799;
+
+/// `600s`, `1.5s`, `-0.25s`.
+pub(super) fn duration_text(duration: SignedDuration) -> String {
+    // cel-go goes through a double here, so this must too.
+    format!("{}s", duration.as_secs_f64())
+}
+
+/// RFC 3339 in UTC, fractions only where there are any: `2026-03-01T08:00:00Z`.
+pub(super) fn timestamp_text(timestamp: Timestamp) -> String {
+    timestamp.to_string()
+}
+
+/// Go's form: an optional sign, then numbers with units `h m s ms us µs ns`; a bare `0`. No `d`. The range is that of 64-bit
+/// nanoseconds (292 years).
+pub(super) fn parse_duration(text: &str) -> Option<SignedDuration> {
+    let (negative, mut rest) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if rest == "0" {
+        return Some(SignedDuration::ZERO);
+    }
+    if rest.is_empty() {
+        return None;
+    }
+    let mut nanos: i128 = 0;
+    while !rest.is_empty() {
+        let number_end = rest.find(|c: char| c != '.' && !c.is_ascii_digit())?;
+        let (number, after) = rest.split_at_checked(number_end)?;
+        let unit_end = after.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(after.len());
+        let (unit, after) = after.split_at_checked(unit_end)?;
+        nanos = nanos.checked_add(scaled(number, unit_nanos(unit)?)?)?;
+        rest = after;
+    }
+    checked_nanos(if negative { -nanos } else { nanos })
+}
+
+/// A duration of so many nanoseconds, if CEL can hold it.
+pub(super) fn checked_nanos(nanos: i128) -> Option<SignedDuration> {
+    i64::try_from(nanos).ok().map(SignedDuration::from_nanos)
+}
+
+fn unit_nanos(unit: &str) -> Option<i128> {
+    Some(match unit {
+        "h" => 3_600_000_000_000,
+        "m" => 60_000_000_000,
+        "s" => 1_000_000_000,
+        "ms" => 1_000_000,
+        // Both the micro sign and the Greek mu.
+        "us" | "\u{b5}s" | "\u{3bc}s" => 1_000,
+        "ns" => 1,
+        _ => return None,
+    })
+}
+
+/// `1.5` times a unit in nanoseconds, what is finer dropped.
+fn scaled(number: &str, unit: i128) -> Option<i128> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if whole.is_empty() && fraction.is_empty() || fraction.contains('.') {
+        return None;
+    }
+    let whole: i128 = if whole.is_empty() { 0 } else { i128::from(whole.parse::<u64>().ok()?) };
+    whole.checked_mul(unit)?.checked_add(fraction_nanos(fraction, unit)?)
+}
+
+fn fraction_nanos(fraction: &str, unit: i128) -> Option<i128> {
+    // Eighteen digits of an hour are finer than a nanosecond.
+    let kept: String = fraction.chars().take(18).collect();
+    let digits: i128 = if kept.is_empty() { 0 } else { i128::from(kept.parse::<u64>().ok()?) };
+    let scale = 10_i128.checked_pow(u32::try_from(kept.len()).ok()?)?;
+    digits.checked_mul(unit)?.checked_div(scale)
+}
+
+/// RFC 3339, strictly: `2026-03-01T08:00:00Z`, with fractions of a second and `+01:00` allowed, within CEL's years 1 to 9999.
+pub(super) fn parse_timestamp(text: &str) -> Option<Timestamp> {
+    if !has_rfc3339_shape(text.as_bytes()) {
+        return None;
+    }
+    checked_timestamp(text.parse().ok()?)
+}
+
+/// The timestamp, if it lies in CEL's range.
+pub(super) fn checked_timestamp(timestamp: Timestamp) -> Option<Timestamp> {
+    (TIMESTAMP_SECONDS_MIN..=TIMESTAMP_SECONDS_MAX).contains(&timestamp.as_second()).then_some(timestamp)
+}
+
+/// jiff reads more than RFC 3339 (spaces, lower case, leap seconds, zones in brackets), so the shape is looked at first.
+fn has_rfc3339_shape(text: &[u8]) -> bool {
+    let fits = |shape: &[u8], text: &[u8]| {
+        shape.len() == text.len()
+            && shape.iter().zip(text).all(|(s, t)| if *s == b'0' { t.is_ascii_digit() } else { s == t })
+    };
+    let Some((start, rest)) = text.split_at_checked(19) else { return false };
+    if !fits(b"0000-00-00T00:00:00", start) || start.ends_with(b"60") {
+        return false;
+    }
+    let rest = match rest.strip_prefix(b".") {
+        None => rest,
+        Some(fraction) => {
+            let digits = fraction.iter().take_while(|b| b.is_ascii_digit()).count();
+            match fraction.split_at_checked(digits) {
+                Some((_, rest)) if (1..=9).contains(&digits) => rest,
+                _ => return false,
+            }
+        }
+    };
+    rest == b"Z" || fits(b"+00:00", rest) || fits(b"-00:00", rest)
+}
