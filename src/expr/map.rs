@@ -81,8 +81,7 @@ impl<K: Into<Arc<str>>> FromIterator<(K, Value)> for Map {
 
 impl PartialEq for Map {
     fn eq(&self, other: &Self) -> bool {
-        self.len() == other.len()
-            && self.iter().zip(other.iter()).all(|((ka, va), (kb, vb))| ka == kb && va == vb)
+        self.len() == other.len() && self.iter().zip(other.iter()).all(|((ka, va), (kb, vb))| ka == kb && va == vb)
     }
 }
 
