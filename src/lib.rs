@@ -3,6 +3,7 @@
 //! The way of the data: text is parsed (`syntax`), resolved to an immutable `rulebook`, ordered (`graph`), and evaluated by one pure
 //! `engine` against `facts`. `plan`, rehearsals and the controller (`cluster`) all call that engine.
 
+pub mod cli;
 pub mod diagnostic;
 pub mod expr;
 pub mod syntax;

@@ -1,0 +1,86 @@
+//! The command line: one file a verb.
+//!
+//! In: arguments, files, standard input. Out: text through one [`Out`], and an exit status. Each verb is a file with an `Args` (clap) and a
+//! `run(args, out) -> anyhow::Result<Exit>`; a new verb is such a file, a line in [`Verb`] and a line in [`dispatch`].
+//! May know every room, and no room may know it.
+
+mod check;
+mod files;
+mod format;
+mod out;
+
+pub use files::{Rules, read_rules};
+pub use format::Format;
+pub use out::Out;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// How a verb ended, as the shell sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit(pub u8);
+
+impl Exit {
+    /// Nothing to complain about.
+    pub const FINE: Exit = Exit(0);
+    /// It found something: errors in rules, a failing test, a refused plan.
+    pub const FOUND: Exit = Exit(1);
+    /// It could not do its work: usage, a file, a cluster.
+    pub const COULD_NOT: Exit = Exit(2);
+}
+
+/// Rules for Argo CD waves: what must have happened before what may run, and what to do when it has
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version, max_term_width = 100, after_help = EXIT_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const EXIT_HELP: &str = "RULES are .tide files or folders of them; MANIFESTS are YAML or JSON files, folders, or - for standard input.\n\
+    Exit status: 0 fine, 1 it found something, 2 it could not do its work.";
+
+/// What can be asked of tidegate.
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Read the rules and show everything that is wrong with them
+    Check(check::Args),
+}
+
+fn dispatch(verb: Verb, out: &mut Out) -> anyhow::Result<Exit> {
+    match verb {
+        Verb::Check(args) => check::run(&args, out),
+    }
+}
+
+/// The whole program: parses the arguments, runs the verb, flushes, and turns the result into an exit status.
+#[must_use]
+pub fn main() -> ExitCode {
+    // clap prints usage errors to standard error with status 2, and help to standard output with status 0.
+    let cli = Cli::parse();
+    let mut out = Out::std();
+    let exit = dispatch(cli.verb, &mut out).unwrap_or_else(|error| {
+        out.complain(&error);
+        Exit::COULD_NOT
+    });
+    let exit = out.finish().map_or_else(
+        |error| {
+            out.complain(&anyhow::Error::new(error).context("cannot write to standard output"));
+            Exit::COULD_NOT
+        },
+        |()| exit,
+    );
+    ExitCode::from(exit.0)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}
