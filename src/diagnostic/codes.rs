@@ -60,6 +60,7 @@ codes! {
     117 UNKNOWN_NOTIFICATION "unknown-notification" "a notification type is not a valid label value"
     118 TRIGGER "trigger" "a `mlops.dev/on-success-trigger` or `mlops.dev/block-wave` annotation that cannot be honoured"
     119 NAME "name" "a name that Kubernetes would refuse"
+    120 STALE "stale" "`is stale` of something that no model with `stale after` trains or serves"
     200 EXPRESSION_TYPE "expression-type" "an expression's types do not fit"
     201 EXPRESSION_FUNCTION "expression-function" "a function that does not exist or has other arguments"
     202 EXPRESSION_NULL "expression-null" "a comparison with null, which facts drop"

@@ -4,6 +4,7 @@
 //! May not know: any other room.
 
 mod codes;
+pub mod suggest;
 
 pub use codes::{CODES, Code, CodeInfo};
 

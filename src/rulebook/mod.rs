@@ -5,6 +5,8 @@
 //! May not know: clusters, time (graph, engine, emit, manifests, cluster, rehearse, cli).
 
 mod fields;
+mod health;
 mod types;
 
+pub use health::{Health, HealthStatus, MESSAGE_BYTES_MAX, Run, health, run_of};
 pub use types::*;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::Span;
-use crate::expr::{Program, Template};
+use crate::expr::{Lets, Program, Template};
 use crate::syntax::tree;
 
 /// A kind's place in [`Rulebook::kinds`].
@@ -87,9 +87,11 @@ pub struct Kind {
     pub runs: bool,
     /// From the built-in library.
     pub builtin: bool,
+    /// The kind's `let`s, for every program of this kind. Variables: `self`.
+    pub lets: Lets,
     /// How health is read.
     pub health: HealthRule,
-    /// What makes one run differ from the next, beside uid and outcome. Variables: `self`.
+    /// What makes one run differ from the next, beside uid and outcome. Variables: `self`, and the kind's lets.
     pub completion: Option<Program>,
     /// The declaration, for emitters.
     pub decl: tree::KindDecl,
@@ -181,7 +183,7 @@ pub struct Term {
     pub predicate: tree::Predicate,
     /// `for D`
     pub lasting: Option<Duration>,
-    /// Canonical text, such as `job train-fraud succeeds`.
+    /// Canonical text with the namespace and without the alias, such as `job ml/train-fraud succeeds`.
     pub text: String,
     /// Where.
     pub span: Span,
@@ -273,8 +275,8 @@ pub enum Test {
     Term(usize),
     /// The run of the second term ended after that of the first.
     Later(usize, usize),
-    /// An expression over the rule's variables.
-    Expr(Box<ExprTest>),
+    /// An expression over the rule's variables; shared, since alternatives and the whole condition both hold it.
+    Expr(Arc<ExprTest>),
 }
 
 /// An expression in a condition.
