@@ -40,6 +40,7 @@ codes! {
     4 DURATION "duration" "a duration is not one"
     5 AND_OR "and-or" "`and` and `or` are mixed without brackets"
     6 ENCODING "encoding" "a file is not UTF-8"
+    7 IDENTIFIER "identifier" "an alias, a kind's short name or a `let` that expressions could not read"
     100 UNKNOWN_KIND "unknown-kind" "a kind name is not declared"
     101 DUPLICATE_RULE "duplicate-rule" "two rules have one name"
     102 DUPLICATE_KIND "duplicate-kind" "a kind is declared twice in the user's files"

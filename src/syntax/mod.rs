@@ -3,4 +3,12 @@
 //! In: [`Sources`](crate::diagnostic::Sources). Out: a [`tree::File`] for each, diagnostics for what did not parse, formatted text.
 //! May not know: anything below it (rulebook, graph, facts, engine, emit, manifests, cluster, rehearse, cli).
 
+mod build;
+mod explain;
+mod grammar;
+pub mod limits;
+mod parse;
+mod recover;
 pub mod tree;
+
+pub use parse::{bare_parse, parse, parse_condition, parse_expr};

@@ -1,0 +1,97 @@
+//! Parse pairs to the tree, in one pass.
+//!
+//! In: pest's pairs of a text that matched the grammar. Out: tree nodes, and diagnostics for what the grammar lets through on purpose so
+//! that the mistake gets an error of its own (`10 minutes`, `and` mixed with `or`, a name that is too long).
+
+mod action;
+mod condition;
+mod expr;
+mod literal;
+mod scenario;
+mod statement;
+
+use crate::diagnostic::{Code, Diagnostic, FileId, Span};
+use crate::syntax::grammar::{Pair, Pairs, Rule};
+
+/// What building needs to know, and what it collects.
+pub(super) struct Build<'d> {
+    file: FileId,
+    /// Where the parsed text begins in the file.
+    base: usize,
+    pub(super) diagnostics: &'d mut Vec<Diagnostic>,
+}
+
+impl<'d> Build<'d> {
+    pub(super) fn new(file: FileId, base: usize, diagnostics: &'d mut Vec<Diagnostic>) -> Self {
+        Self { file, base, diagnostics }
+    }
+
+    /// A span of `start..end`, both counted from where the parsed text begins.
+    pub(super) fn range(&self, start: usize, end: usize) -> Span {
+        let at = |offset: usize| u32::try_from(self.base + offset).unwrap_or(u32::MAX);
+        Span { file: self.file, start: at(start), end: at(end) }
+    }
+
+    fn span(&self, pair: &Pair<'_>) -> Span {
+        let span = pair.as_span();
+        self.range(span.start(), span.end())
+    }
+
+    fn push(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    fn error(&mut self, code: Code, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        self.push(Diagnostic::error(code, span, message).help(help));
+    }
+}
+
+/// The children of a pair in order, without the words and marks that carry no meaning.
+pub(super) struct Kids<'i> {
+    pairs: Pairs<'i>,
+    head: Option<Pair<'i>>,
+}
+
+impl<'i> Kids<'i> {
+    pub(super) fn of(pair: Pair<'i>) -> Self {
+        Self::from_pairs(pair.into_inner())
+    }
+
+    pub(super) fn from_pairs(pairs: Pairs<'i>) -> Self {
+        let mut kids = Self { pairs, head: None };
+        kids.advance();
+        kids
+    }
+
+    fn advance(&mut self) {
+        // `k_application` is the first of the words and marks in the grammar; rules are ordered as written there.
+        self.head = self.pairs.by_ref().find(|p| p.as_rule() < Rule::k_application && p.as_rule() != Rule::EOI);
+    }
+
+    fn peek(&self) -> Option<&Pair<'i>> {
+        self.head.as_ref()
+    }
+
+    fn next_rule(&self) -> Option<Rule> {
+        self.head.as_ref().map(Pair::as_rule)
+    }
+
+    /// The next child if it is of that rule.
+    fn accept(&mut self, rule: Rule) -> Option<Pair<'i>> {
+        if self.next_rule() == Some(rule) { self.next() } else { None }
+    }
+
+    fn has(&mut self, rule: Rule) -> bool {
+        self.accept(rule).is_some()
+    }
+}
+
+impl<'i> Iterator for Kids<'i> {
+    type Item = Pair<'i>;
+
+    fn next(&mut self) -> Option<Pair<'i>> {
+        let head = self.head.take()?;
+        self.advance();
+        Some(head)
+    }
+}
