@@ -14,8 +14,8 @@ use tokio::time::Instant;
 
 use super::certificates::Certificates;
 use super::scratch::{Process, Scratch};
-use super::tools::Tools;
-use super::{objects, skip};
+use super::tools::{self, Tools};
+use super::{argocd, objects, skip};
 
 /// How long a part may take until it serves. Two seconds suffice on an idle machine.
 const START_SECONDS_MAX: u64 = 120;
@@ -28,16 +28,21 @@ pub struct Parts {
     /// Kubernetes' controllers, its scheduler and a fake node (kwok): Jobs complete, Deployments roll, owned objects are collected.
     /// `kwok.yaml` in this folder says how a pod is made to fail or to hold.
     pub jobs: bool,
+    /// Argo CD, see `argocd.rs`.
+    pub argocd: bool,
 }
 
 impl Parts {
     /// etcd and kube-apiserver alone.
-    pub const NONE: Self = Self { crds: &[], jobs: false };
+    pub const NONE: Self = Self { crds: &[], jobs: false, argocd: false };
 
     fn programs(&self) -> Vec<&'static str> {
         let mut programs = vec!["etcd", "kube-apiserver"];
         if self.jobs {
             programs.extend(["kube-controller-manager", "kube-scheduler", "kwok"]);
+        }
+        if self.argocd {
+            programs.push("argocd");
         }
         programs
     }
@@ -83,16 +88,18 @@ fn start_in_thread(parts: Parts) -> Result<Cluster, NoCluster> {
     if corpus.is_none() && !parts.crds.is_empty() {
         return Err(NoCluster::Needs("TIDEGATE_CORPUS".to_owned()));
     }
-    let crds = parts
-        .crds
-        .iter()
-        .zip(corpus.iter().cycle())
-        .map(|(name, corpus)| corpus.join(format!("crds/{name}.yaml")))
-        .collect();
     let tools = Tools::find(&parts.programs()).map_err(NoCluster::Needs)?;
+    let mut crds: Vec<PathBuf> = Vec::new();
+    if let Some(corpus) = corpus {
+        crds.extend(parts.crds.iter().map(|name| corpus.join(format!("crds/{name}.yaml"))));
+    }
+    if parts.argocd {
+        tools::on_path(&["redis-server", "git"]).map_err(NoCluster::Needs)?;
+        crds.extend(["application", "appproject"].map(|name| tools.folder().join(format!("crds/{name}-crd.yaml"))));
+    }
     let start = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(Cluster::start(tools, crds, parts.jobs))
+        runtime.block_on(Cluster::start(tools, crds, parts))
     };
     match std::thread::spawn(move || start().map_err(|error| error.to_string())).join() {
         Ok(started) => started.map_err(NoCluster::Failed),
@@ -111,8 +118,9 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts it and waits until all parts serve. `crds` are YAML files of one definition each.
-    pub async fn start(tools: Tools, crds: Vec<PathBuf>, jobs: bool) -> Result<Self, Box<dyn Error>> {
+    /// Starts it and waits until all parts serve. `crds` are YAML files of one definition each,
+    /// those of `parts` among them.
+    pub async fn start(tools: Tools, crds: Vec<PathBuf>, parts: Parts) -> Result<Self, Box<dyn Error>> {
         let scratch = Scratch::new("cluster")?;
         let certificates = Certificates::create(&scratch.path().join("certificates"))?;
         let url = format!("https://127.0.0.1:{}", free_port()?);
@@ -123,17 +131,20 @@ impl Cluster {
         )?;
         let mut cluster = Self { scratch, tools, certificates, url, admin_kubeconfig, processes: Vec::new() };
         let etcd = cluster.start_etcd()?;
-        cluster.start_apiserver(&etcd, jobs)?;
+        cluster.start_apiserver(&etcd, parts.jobs)?;
         let client = cluster.admin().await;
         cluster.until("kube-apiserver serves", async || serves(&client).await).await?;
         for file in &crds {
             objects::create_crd(&client, file).await?;
         }
-        if jobs {
+        if parts.jobs {
             // After the definitions: the collector of owned objects looks for new ones every 30 s only.
             cluster.start_controllers()?;
             objects::create_node(&client).await?;
             cluster.until("the node takes pods", async || objects::node_is_ready(&client).await).await?;
+        }
+        if parts.argocd {
+            argocd::start(&mut cluster).await?;
         }
         Ok(cluster)
     }
@@ -222,6 +233,12 @@ impl Cluster {
         Ok(())
     }
 
+    /// The last lines that these parts have printed, for the message of a failure.
+    pub fn last_words(&self, names: &[&str]) -> String {
+        let named = self.processes.iter().filter(|process| names.contains(&process.name()));
+        named.map(Process::last_words).collect::<Vec<_>>().join("\n")
+    }
+
     /// A folder for a test's own files and processes, which end with the cluster.
     pub fn scratch(&self) -> &Scratch {
         &self.scratch
@@ -287,7 +304,7 @@ fn kubeconfig(url: &str, authority: &Path, token: &str, namespace: &str) -> Stri
 }
 
 /// `http://127.0.0.1:PORT`.
-pub fn local_url(port: u16) -> String {
+fn local_url(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 

@@ -20,6 +20,7 @@
 //! ```
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
+pub mod argocd;
 pub mod certificates;
 pub mod cluster;
 pub mod objects;

@@ -118,6 +118,11 @@ pub struct Process {
 }
 
 impl Process {
+    /// The name that it was started under.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()

@@ -52,3 +52,13 @@ impl Tools {
         self.folder.join(name)
     }
 }
+
+/// Fails with the name of the first of `programs` that is not on PATH.
+pub fn on_path(programs: &[&str]) -> Result<(), String> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = |program: &str| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    match programs.iter().find(|program| !found(program)) {
+        Some(missing) => Err(format!("{missing} (on PATH)")),
+        None => Ok(()),
+    }
+}
