@@ -8,7 +8,11 @@ mod explain;
 mod grammar;
 pub mod limits;
 mod parse;
+mod print;
 mod recover;
 pub mod tree;
 
 pub use parse::{bare_parse, parse, parse_condition, parse_expr};
+pub use print::{
+    print_action, print_condition, print_expr, print_modifier, print_predicate, print_resource, print_text,
+};
