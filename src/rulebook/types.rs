@@ -448,6 +448,15 @@ impl Rulebook {
         }
     }
 
+    /// Where an object of a kind carries the record of what was done to it: the path of a string map, and the key in it. On an
+    /// InferenceService the record is what rolls its pods, so it lies where it reaches the pod template.
+    #[must_use]
+    pub fn record_of(&self, kind: KindIx) -> (Vec<String>, String) {
+        let inference = self.kind(kind).is_some_and(|k| &*k.group == "serving.kserve.io" && &*k.kind == "InferenceService");
+        let path: &[&str] = if inference { &["spec", "predictor", "annotations"] } else { &["metadata", "annotations"] };
+        (path.iter().map(|step| (*step).to_owned()).collect(), format!("tidegate.dev/fired.{}", self.id))
+    }
+
     /// What must be kept of each kind that the rules touch; kinds that are absent are not read at all.
     #[must_use]
     pub fn fields(&self) -> BTreeMap<KindIx, crate::facts::KindFields> {

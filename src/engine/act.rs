@@ -1,0 +1,405 @@
+//! Acting: the next action of a branch, once it has been decided.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::cause::{Usage, usage};
+use super::condition::Context;
+use super::decide::{latest, settle};
+use super::index::target;
+use super::judge::marks;
+use super::{
+    Branch, Cause, DEADLINE_DEFAULT, Effect, EventDraft, Firing, How, Intent, Listing, Mark, RETRIES_DEFAULT, Settle,
+    Standing, Unit, later,
+};
+use super::types::BACKOFF_DEFAULT;
+use crate::rulebook::{Action, HealthStatus, ObjectRef, Outcome, Verb};
+
+/// A target that was acted on so recently is not yet looked at: its controller may not have seen the write.
+const SETTLING: Duration = Duration::from_secs(10);
+/// A target that is not healthy this long after its action no longer holds up `at most N at a time`.
+const BUSY_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// Where a branch stands and what it wants.
+#[derive(Debug)]
+pub struct Next {
+    /// Standing.
+    pub standing: Standing,
+    /// What to write.
+    pub intents: Vec<Intent>,
+    /// What to mark.
+    pub settle: Vec<Settle>,
+}
+
+impl Next {
+    /// Nothing to write.
+    #[must_use]
+    pub fn standing(standing: Standing) -> Next {
+        Next { standing, intents: Vec::new(), settle: Vec::new() }
+    }
+}
+
+/// The first action of a branch that is not done for all causes.
+#[must_use]
+pub fn next_action(ctx: &Context<'_>, unit: &Unit, branch: Branch, causes: &[Cause]) -> Next {
+    let actions = match branch {
+        Branch::Then => &ctx.rule.then,
+        Branch::Else => &ctx.rule.otherwise,
+    };
+    let mut next = Next::standing(Standing::Done);
+    for (number, action) in actions.iter().enumerate() {
+        let step = Step { ctx, unit, branch, number, action, causes };
+        if step.stopped_before() {
+            next.settle.extend(step.skip_rest());
+            next.standing = Standing::Refused(format!("{}: refused before", action.text));
+            return next;
+        }
+        next.settle.extend(step.seen());
+        let pending = step.pending();
+        if pending.is_empty() {
+            continue;
+        }
+        let acted = step.act(&pending);
+        next.standing = acted.standing;
+        next.intents.extend(acted.intents);
+        next.settle.extend(acted.settle);
+        return next;
+    }
+    next
+}
+
+struct Step<'a> {
+    ctx: &'a Context<'a>,
+    unit: &'a Unit,
+    branch: Branch,
+    number: usize,
+    action: &'a Action,
+    causes: &'a [Cause],
+}
+
+impl Step<'_> {
+    fn usages(&self) -> impl Iterator<Item = (&Cause, Mark, Usage)> {
+        let all = marks(self.ctx, self.branch, self.action, self.causes);
+        self.causes.iter().zip(all).map(|(cause, mark)| (cause, mark, usage(self.ctx.world, &self.action.verb, mark)))
+    }
+
+    /// The action was given up for these causes.
+    fn stopped_before(&self) -> bool {
+        let stopped = |how| matches!(how, How::Refused | How::Skipped | How::Expired);
+        let mut usages = self.usages().peekable();
+        usages.peek().is_some() && usages.all(|(_, _, usage)| matches!(usage, Usage::Settled(how) if stopped(how)))
+    }
+
+    fn skip_rest(&self) -> Option<Settle> {
+        let actions = match self.branch {
+            Branch::Then => &self.ctx.rule.then,
+            Branch::Else => &self.ctx.rule.otherwise,
+        };
+        let rest = actions.iter().skip(self.number + 1);
+        let all: Vec<Mark> = rest.flat_map(|action| marks(self.ctx, self.branch, action, self.causes)).collect();
+        let open: Vec<Mark> = all.into_iter().filter(|mark| !self.ctx.world.state.settled.contains_key(mark)).collect();
+        let first = self.causes.first().filter(|_| !open.is_empty())?;
+        let timeless = self.causes.iter().any(|cause| cause.timeless);
+        Some(Settle { marks: open, how: How::Skipped, timeless, on: first.object.clone(), event: None })
+    }
+
+    /// Writes whose record is on the target though they are not settled yet: a write whose answer was lost.
+    fn seen(&self) -> Option<Settle> {
+        let recorded: Vec<(&Cause, Mark)> =
+            self.usages().filter(|(_, _, usage)| *usage == Usage::Recorded).map(|(c, m, _)| (c, m)).collect();
+        let causes: Vec<Cause> = recorded.iter().map(|(cause, _)| (*cause).clone()).collect();
+        let marks: Vec<Mark> = recorded.iter().map(|(_, mark)| *mark).collect();
+        let firing = self.firing(&causes, marks)?;
+        Some(done(&firing, target(&self.action.verb).unwrap_or(&causes.first()?.object), self.ctx.now))
+    }
+
+    fn pending(&self) -> Vec<(Cause, Mark)> {
+        let fresh = self.usages().filter(|(_, _, usage)| *usage == Usage::Fresh);
+        let open = fresh.filter(|(cause, _, _)| !self.ctx.is_action_baseline(self.branch, self.action, cause));
+        open.map(|(cause, mark, _)| (cause.clone(), mark)).collect()
+    }
+
+    fn deadline(&self, causes: &[Cause]) -> Timestamp {
+        let patience = DEADLINE_DEFAULT.max(self.ctx.rule.within.unwrap_or_default());
+        let lasting = self.ctx.rule.terms.iter().filter_map(|term| term.lasting).max().unwrap_or_default();
+        latest(causes).map_or(Timestamp::MAX, |time| later(time, patience.saturating_add(lasting)))
+    }
+
+    fn firing(&self, causes: &[Cause], marks: Vec<Mark>) -> Option<Firing> {
+        causes.first()?;
+        let (tries, backoff) = self.ctx.rule.modifiers.retry.unwrap_or((RETRIES_DEFAULT, BACKOFF_DEFAULT));
+        Some(Firing {
+            unit: self.unit.clone(),
+            rule: self.ctx.rule.name.clone(),
+            branch: self.branch,
+            action: self.number,
+            text: self.action.text.clone(),
+            marks,
+            causes: causes.to_vec(),
+            retry: (tries, backoff),
+            deadline: self.deadline(causes),
+            due_since: causes.iter().filter_map(|c| c.time).min().unwrap_or(self.ctx.now),
+            observe: self.ctx.rule.modifiers.observe || self.ctx.world.observe,
+        })
+    }
+
+    fn act(&self, pending: &[(Cause, Mark)]) -> Next {
+        let causes: Vec<Cause> = pending.iter().map(|(cause, _)| cause.clone()).collect();
+        let marks: Vec<Mark> = pending.iter().map(|(_, mark)| *mark).collect();
+        let Some(firing) = self.firing(&causes, marks) else {
+            return Next::standing(Standing::Done);
+        };
+        if let Some(next) = self.created_after(&firing) {
+            return next;
+        }
+        let deadline = firing.deadline;
+        self.ctx.wake_at(deadline);
+        let attempt = firing.marks.first().and_then(|mark| self.ctx.world.attempts.get(mark));
+        if let Some(attempt) = attempt.filter(|attempt| attempt.refused > firing.retry.0) {
+            return self.give_up(&firing, How::Refused, "ActionRefused", &attempt.message);
+        }
+        let wait = match self.effect(&firing) {
+            Err(wait) => wait,
+            Ok(_) if self.ctx.now >= deadline => "it was still not written".to_owned(),
+            Ok(_) if attempt.is_some_and(|attempt| attempt.not_before > self.ctx.now) => {
+                let attempt = attempt.map(|a| (a.not_before, a.message.clone())).unwrap_or_default();
+                self.ctx.wake_at(attempt.0);
+                format!("{} at {}, after: {}", "the next try", attempt.0, attempt.1)
+            }
+            Ok((on, _)) if firing.observe => {
+                let settle = vec![done(&firing, &on, self.ctx.now)];
+                return Next { standing: Standing::Would(firing.text.clone()), intents: Vec::new(), settle };
+            }
+            Ok((on, effect)) => {
+                let intent = Intent { target: on, effect, firings: vec![firing] };
+                return Next { standing: Standing::Due, intents: vec![intent], settle: Vec::new() };
+            }
+        };
+        if self.ctx.now >= deadline {
+            return self.give_up(&firing, How::Expired, "ActionGivenUp", &wait);
+        }
+        Next::standing(Standing::Waiting(wait))
+    }
+
+    /// A restart target that was created after a cause counts as restarted.
+    fn created_after(&self, firing: &Firing) -> Option<Next> {
+        let Verb::Restart { target, .. } = &self.action.verb else {
+            return None;
+        };
+        let created = self.ctx.world.get(target)?.row.created?;
+        let younger = |cause: &Cause| cause.time.is_some_and(|time| created > time);
+        let older: Vec<(&Cause, &Mark)> = firing.causes.iter().zip(&firing.marks).filter(|(c, _)| younger(c)).collect();
+        let causes: Vec<Cause> = older.iter().map(|(cause, _)| (*cause).clone()).collect();
+        let marks: Vec<Mark> = older.iter().map(|(_, mark)| **mark).collect();
+        let message = format!(
+            "rule {}: {} not needed, {} was created after {}",
+            self.ctx.rule.name,
+            self.action.text,
+            self.ctx.rulebook.say(target),
+            said(&causes)
+        );
+        let mut settled = settle(self.ctx, &causes, marks, How::CreatedAfter, "ActionNotNeeded", message.clone(), false)?;
+        settled.on = target.clone();
+        Some(Next { standing: Standing::Waiting(message), intents: Vec::new(), settle: vec![settled] })
+    }
+
+    fn give_up(&self, firing: &Firing, how: How, reason: &str, why: &str) -> Next {
+        let message = format!("rule {}: {} given up after {}: {why}", firing.rule, firing.text, said(&firing.causes));
+        let settled = settle(self.ctx, &firing.causes, firing.marks.clone(), how, reason, message.clone(), true);
+        let standing = if how == How::Refused { Standing::Refused(message) } else { Standing::Expired(message) };
+        Next { standing, intents: Vec::new(), settle: settled.into_iter().collect() }
+    }
+
+    /// What is written where; or what it waits for.
+    fn effect(&self, firing: &Firing) -> Result<(ObjectRef, Effect), String> {
+        if let Some(target) = target(&self.action.verb) {
+            self.target_ready(target)?;
+        }
+        self.pace(firing)?;
+        let scope = self.ctx.scope();
+        let source = firing.causes.last().map(|cause| cause.object.clone());
+        match &self.action.verb {
+            Verb::Restart { target, by_deleting_pods: false } => Ok((target.clone(), Effect::RollingRestart)),
+            Verb::Restart { target, by_deleting_pods: true } => {
+                let before = latest(&firing.causes).unwrap_or(self.ctx.now);
+                Ok((target.clone(), Effect::DeletePods { selector: self.pods_of(target)?, before }))
+            }
+            Verb::Sync { application } => self.idle(application).map(|()| (application.clone(), Effect::Sync)),
+            Verb::Refresh { target, hard } => Ok((target.clone(), self.refresh(target, *hard))),
+            Verb::Annotate { target, key, value } => {
+                Ok((target.clone(), Effect::Annotate { key: key.clone(), value: value.render(&scope) }))
+            }
+            Verb::Label { target, key, value } => {
+                Ok((target.clone(), Effect::Label { key: key.clone(), value: value.render(&scope) }))
+            }
+            Verb::Notify { kind, text, application } => {
+                let on = source.ok_or("no source")?;
+                let event = self.notification(firing, kind, text.render(&scope));
+                Ok((on, Effect::Notify(event, application.clone())))
+            }
+        }
+    }
+
+    fn target_ready(&self, target: &ObjectRef) -> Result<(), String> {
+        let (world, name) = (self.ctx.world, self.ctx.rulebook.say(target));
+        match (world.get(target), world.listing(target.kind)) {
+            (Some(entry), _) if entry.row.deleting => Err(format!("{name} is being deleted")),
+            (Some(_), _) => Ok(()),
+            (None, Listing::Pending) => Err(format!("{name}: objects of this kind have not been listed yet")),
+            (None, Listing::Absent) => Err(format!("{name}: the cluster has no such kind")),
+            (None, Listing::Listed) => Err(format!("{name} does not exist yet")),
+        }
+    }
+
+    /// `cooldown`, `at most N at a time`, `at most N per D`: delay and merge, never drop.
+    fn pace(&self, firing: &Firing) -> Result<(), String> {
+        let (ctx, modifiers) = (self.ctx, &self.ctx.rule.modifiers);
+        let state = &ctx.world.state;
+        let on = target(&self.action.verb).or(firing.causes.last().map(|cause| &cause.object));
+        if let Some((cooldown, last)) = modifiers.cooldown.zip(on.and_then(|on| state.acted.get(&acted_key(ctx, on)))) {
+            let until = later(*last, cooldown);
+            if until > ctx.now {
+                ctx.wake_at(until);
+                return Err(format!("cooldown until {until}"));
+            }
+        }
+        if let Some((most, per)) = modifiers.per.filter(|_| self.number == 0) {
+            let fired = state.fired.get(&fired_key(ctx)).map(Vec::as_slice).unwrap_or_default();
+            let recent: Vec<Timestamp> = fired.iter().map(|time| later(*time, per)).filter(|end| *end > ctx.now).collect();
+            if recent.len() >= usize::try_from(most).unwrap_or(usize::MAX) {
+                let until = recent.into_iter().min().unwrap_or(ctx.now);
+                ctx.wake_at(until);
+                return Err(format!("at most {most} in this time: again at {until}"));
+            }
+        }
+        match (modifiers.at_a_time, on) {
+            (Some(most), Some(on)) => self.room(most, on),
+            _ => Ok(()),
+        }
+    }
+
+    fn room(&self, most: u32, on: &ObjectRef) -> Result<(), String> {
+        let ctx = self.ctx;
+        let others: BTreeSet<&ObjectRef> = super::index::targets(ctx.rule).filter(|target| *target != on).collect();
+        let busy = |target: &&&ObjectRef| {
+            let Some(acted) = ctx.world.state.acted.get(&acted_key(ctx, target)) else { return false };
+            let (settled, over) = (later(*acted, SETTLING), later(*acted, BUSY_MAX));
+            ctx.wake_at(settled);
+            ctx.wake_at(over);
+            let healthy = ctx.world.get(target).is_some_and(|entry| entry.health.status == HealthStatus::Healthy);
+            ctx.now < settled || (!healthy && ctx.now < over)
+        };
+        let busy: Vec<String> = others.iter().filter(busy).map(|target| ctx.rulebook.say(target)).collect();
+        if busy.len() >= usize::try_from(most).unwrap_or(usize::MAX) {
+            return Err(format!("at most {most} at a time: {} not healthy yet", busy.join(", ")));
+        }
+        Ok(())
+    }
+
+    /// An operation written while another runs is silently lost, so a sync waits.
+    fn idle(&self, application: &ObjectRef) -> Result<(), String> {
+        let fields = self.ctx.world.get(application).map(|entry| &entry.row.fields);
+        let running = fields.and_then(|f| f.at(["status", "operationState", "phase"])).and_then(|p| p.as_str());
+        if fields.is_some_and(|f| f.get("operation").is_some()) || matches!(running, Some("Running" | "Terminating")) {
+            return Err(format!("{}: another operation is running", self.ctx.rulebook.say(application)));
+        }
+        Ok(())
+    }
+
+    fn refresh(&self, target: &ObjectRef, hard: bool) -> Effect {
+        let kind = self.ctx.rulebook.kind(target.kind);
+        match kind.is_some_and(|k| &*k.group == "argoproj.io" && &*k.kind == "Application") {
+            true => Effect::RefreshApplication { hard, at: self.ctx.now },
+            false => Effect::Touch,
+        }
+    }
+
+    fn pods_of(&self, target: &ObjectRef) -> Result<String, String> {
+        let kind = self.ctx.rulebook.kind(target.kind).ok_or("unknown kind")?;
+        if &*kind.kind == "InferenceService" {
+            return Ok(format!("serving.kserve.io/inferenceservice={}", target.name));
+        }
+        let entry = self.ctx.world.get(target).ok_or("the target does not exist yet")?;
+        let labels = entry.row.fields.at(["spec", "selector", "matchLabels"]);
+        let Some(crate::expr::Value::Map(labels)) = labels else {
+            return Err(format!("{} has no matchLabels to find its pods by", self.ctx.rulebook.say(target)));
+        };
+        let pairs = labels.iter().filter_map(|(key, value)| value.as_str().map(|value| format!("{key}={value}")));
+        Ok(pairs.collect::<Vec<_>>().join(","))
+    }
+
+    fn notification(&self, firing: &Firing, kind: &std::sync::Arc<str>, message: String) -> EventDraft {
+        let failed = firing.causes.iter().any(|cause| cause.outcome == Some(Outcome::Failed));
+        let reason = match &**kind {
+            "validation-success" => "ValidationSucceeded".to_owned(),
+            "validation-failure" => "ValidationFailed".to_owned(),
+            other => camel(other),
+        };
+        let state = firing.causes.iter().any(|cause| cause.outcome.is_none());
+        let ids: Vec<String> = firing.marks.iter().map(Mark::to_string).collect();
+        EventDraft {
+            mark: Mark::of(&["notify", &ids.join(",")]),
+            notification: Some(kind.clone()),
+            reason,
+            message,
+            warning: failed || state || self.branch == Branch::Else,
+            time: latest(&firing.causes).unwrap_or(self.ctx.now),
+        }
+    }
+}
+
+/// The hash under which the last write of a rule to a target is kept.
+#[must_use]
+pub fn acted_key(ctx: &Context<'_>, target: &ObjectRef) -> Mark {
+    acted_mark(&ctx.rulebook.id, &ctx.rule.name, target)
+}
+
+/// As [`acted_key`], from names.
+#[must_use]
+pub fn acted_mark(rulebook: &str, rule: &str, target: &ObjectRef) -> Mark {
+    Mark::of(&["acted", rulebook, rule, &target.kind.0.to_string(), &target.namespace, &target.name])
+}
+
+fn fired_key(ctx: &Context<'_>) -> Mark {
+    fired_mark(&ctx.rulebook.id, &ctx.rule.name)
+}
+
+/// The hash under which recent firings of a rule are kept.
+#[must_use]
+pub fn fired_mark(rulebook: &str, rule: &str) -> Mark {
+    Mark::of(&["fired", rulebook, rule])
+}
+
+/// What is settled once an action is done: with an Event on its target.
+#[must_use]
+pub fn done(firing: &Firing, on: &ObjectRef, now: Timestamp) -> Settle {
+    let ids: Vec<String> = firing.marks.iter().map(Mark::to_string).collect();
+    let (how, reason, did) = match firing.observe {
+        true => (How::Observed, "ActionObserved", "would be done (observe)"),
+        false => (How::Done, "ActionDone", "done"),
+    };
+    let message = format!("rule {}: {} {did}, because {}", firing.rule, firing.text, said(&firing.causes));
+    let mark = Mark::of(&["event", reason, &ids.join(",")]);
+    let event = EventDraft { mark, notification: None, reason: reason.to_owned(), message, warning: false, time: now };
+    let timeless = firing.causes.iter().any(|cause| cause.timeless);
+    Settle { marks: firing.marks.clone(), how, timeless, on: on.clone(), event: Some(event) }
+}
+
+/// `job a succeeded, job b succeeded and 3 more`
+#[must_use]
+pub fn said(causes: &[Cause]) -> String {
+    let shown: Vec<&str> = causes.iter().take(5).map(|cause| cause.text.as_str()).collect();
+    let more = causes.len().saturating_sub(5);
+    if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
+}
+
+/// `promotion-stalled` → `PromotionStalled`: an Event's reason is CamelCase.
+fn camel(text: &str) -> String {
+    let word = |word: &str| {
+        let mut chars = word.chars();
+        chars.next().map(|first| first.to_uppercase().chain(chars).collect::<String>()).unwrap_or_default()
+    };
+    text.split(['-', '_', '.']).map(word).collect()
+}

@@ -1,0 +1,126 @@
+//! Causes: finished runs and episodes of states, and whether a rule has used them.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::decide::EPISODE;
+use super::judge::branches;
+use super::mark::recorded;
+use super::{Branch, Cause, How, Mark, World};
+use crate::rulebook::{Action, ObjectRef, Origin, Outcome, Rule, Rulebook, Verb};
+
+/// The identity of a finished run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RunId {
+    /// The object's uid.
+    pub uid: Arc<str>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What makes this run differ from the next of the same object; may be empty.
+    pub completion: Arc<str>,
+    /// When it ended, if the object tells.
+    pub ended: Option<Timestamp>,
+}
+
+impl RunId {
+    /// `uid/succeeded/completion`
+    #[must_use]
+    pub fn id(&self) -> String {
+        let outcome = match self.outcome {
+            Outcome::Succeeded => "succeeded",
+            Outcome::Failed => "failed",
+        };
+        format!("{}/{outcome}/{}", self.uid, self.completion)
+    }
+
+    /// Hash of the identity.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark::of(&["run", &self.id()])
+    }
+}
+
+/// The hash under which an event of a rule has its baseline. All rules of annotations share one: they come and go with their
+/// objects, and a run that began and ended while the controller was away must still count.
+#[must_use]
+pub fn event_item(rulebook: &Rulebook, rule: &Rule, term_text: &str) -> Mark {
+    if let Origin::Annotation(_) = rule.origin {
+        return annotations_item(rulebook);
+    }
+    Mark::of(&["event", &rulebook.id, &rule.name, term_text])
+}
+
+/// The hash under which an action of a rule has its baseline.
+#[must_use]
+pub fn action_item(rulebook: &Rulebook, rule: &Rule, branch: Branch, action: &Action) -> Mark {
+    if let Origin::Annotation(_) = rule.origin {
+        return annotations_item(rulebook);
+    }
+    Mark::of(&["action", &rulebook.id, &rule.name, branch_word(branch), &action.text])
+}
+
+/// The item of all rules of annotations.
+#[must_use]
+pub fn annotations_item(rulebook: &Rulebook) -> Mark {
+    Mark::of(&["annotations", &rulebook.id])
+}
+
+/// All items of a rule.
+pub fn items<'a>(rulebook: &'a Rulebook, rule: &'a Rule) -> impl Iterator<Item = Mark> + 'a {
+    let events = rule.alternatives.iter().flat_map(|a| &a.events).filter_map(|event| rule.terms.get(event.term));
+    let events = events.map(|term| event_item(rulebook, rule, &term.text));
+    let episode = rule.alternatives.iter().any(|a| a.events.is_empty()).then(|| event_item(rulebook, rule, EPISODE));
+    events.chain(episode).chain(branches(rule).map(|(branch, action)| action_item(rulebook, rule, branch, action)))
+}
+
+fn branch_word(branch: Branch) -> &'static str {
+    match branch {
+        Branch::Then => "then",
+        Branch::Else => "else",
+    }
+}
+
+/// The mark of one cause for one action.
+#[must_use]
+pub fn action_mark(rulebook: &Rulebook, rule: &Rule, branch: Branch, action: &Action, cause: &Cause) -> Mark {
+    Mark::of(&["mark", &rulebook.id, &rule.name, branch_word(branch), &action.text, &cause.id])
+}
+
+/// The mark that a rule without any action (a block alone), or a rule that gave up before its first action, uses a cause up with.
+#[must_use]
+pub fn rule_mark(rulebook: &Rulebook, rule: &Rule, cause: &Cause) -> Mark {
+    Mark::of(&["rule", &rulebook.id, &rule.name, &cause.id])
+}
+
+/// The object whose record annotation holds an action's marks.
+#[must_use]
+pub fn record_holder(verb: &Verb) -> Option<&ObjectRef> {
+    match verb {
+        Verb::Restart { by_deleting_pods: true, .. } | Verb::Notify { .. } => None,
+        Verb::Restart { target, .. } | Verb::Refresh { target, .. } => Some(target),
+        Verb::Annotate { target, .. } | Verb::Label { target, .. } => Some(target),
+        Verb::Sync { application } => Some(application),
+    }
+}
+
+/// What became of one cause for one action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Usage {
+    /// Nothing yet.
+    Fresh,
+    /// Done, and the target's record says so; not settled yet.
+    Recorded,
+    /// Dealt with.
+    Settled(How),
+}
+
+/// Looks for an action's mark in the settled marks and in the target's record.
+#[must_use]
+pub fn usage(world: &World, verb: &Verb, mark: Mark) -> Usage {
+    if let Some(settled) = world.state.settled.get(&mark) {
+        return Usage::Settled(settled.how);
+    }
+    let record = record_holder(verb).and_then(|holder| world.get(holder)).and_then(|entry| entry.row.record.as_deref());
+    if recorded(record, mark) { Usage::Recorded } else { Usage::Fresh }
+}

@@ -1,0 +1,63 @@
+//! Gates: whether a wave is held, read from the whole condition of the rules that block it.
+
+use jiff::Timestamp;
+
+use super::condition::{Context, members};
+use super::{Gate, World};
+use crate::expr::Truth;
+use crate::rulebook::{AppName, Rule, Rulebook};
+use crate::syntax::tree::Quantifier;
+
+/// The gates of one rule, one for each `block`.
+#[must_use]
+pub fn gates(rulebook: &Rulebook, world: &World, rule: &Rule, now: Timestamp) -> Vec<Gate> {
+    if rule.blocks.is_empty() {
+        return Vec::new();
+    }
+    let (open, reasons) = condition(rulebook, world, rule, now);
+    let gate = |block: &crate::rulebook::Block| Gate {
+        rule: rule.name.clone(),
+        application: block.application.clone().or_else(|| application(rulebook, world, rule)),
+        wave: block.wave,
+        open,
+        reasons: reasons.clone(),
+    };
+    rule.blocks.iter().map(gate).collect()
+}
+
+/// A rule's whole `when`, read as states; with `any`, one match for which it holds is enough.
+#[must_use]
+pub fn condition(rulebook: &Rulebook, world: &World, rule: &Rule, now: Timestamp) -> (Truth, Vec<super::Reason>) {
+    let any = rule.terms.iter().find(|term| term.source.quantifier == Quantifier::Any);
+    let mut best = (Truth::False, Vec::new());
+    let Some(any) = any else {
+        let mut reasons = Vec::new();
+        let truth = Context::new(rulebook, world, rule, None, now).test(&rule.when, &mut reasons);
+        return (truth, reasons);
+    };
+    for (member, _) in members(rulebook, world, &any.source) {
+        let mut reasons = Vec::new();
+        let truth = Context::new(rulebook, world, rule, Some(&member), now).test(&rule.when, &mut reasons);
+        if best.1.is_empty() || truth == Truth::True {
+            best = (best.0.or(truth), reasons);
+        }
+        if best.0 == Truth::True {
+            break;
+        }
+    }
+    best
+}
+
+/// The application of a rule's first job: what its tracking-id names, else the file's.
+fn application(rulebook: &Rulebook, world: &World, rule: &Rule) -> Option<AppName> {
+    let object = rule.terms.iter().find_map(|term| term.source.object.as_ref());
+    let tracked = object.and_then(|o| world.get(o)).and_then(|entry| entry.row.application.clone());
+    let home = rulebook.application.as_ref();
+    match tracked {
+        Some((namespace, name)) => {
+            let namespace = namespace.or_else(|| home.map(|a| a.namespace.clone())).unwrap_or_else(|| "argocd".into());
+            Some(AppName { namespace, name })
+        }
+        None => home.cloned(),
+    }
+}

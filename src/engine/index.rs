@@ -1,0 +1,193 @@
+//! The index: which units a change of one object touches, so that an event costs those rules and not all.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::condition::matches;
+use super::{RuleId, Unit, World};
+use crate::facts::Row;
+use crate::rulebook::{Filter, KindIx, ObjectRef, Rule, Rulebook, VarFrom, Verb};
+use crate::syntax::tree::Quantifier;
+
+/// (rule, term) pairs.
+type Terms = Vec<(usize, usize)>;
+
+/// Rules by what they look at.
+#[derive(Debug, Default)]
+pub struct Index {
+    by_object: BTreeMap<ObjectRef, Vec<usize>>,
+    by_label: BTreeMap<(KindIx, Arc<str>, Arc<str>), Terms>,
+    by_owner: BTreeMap<(KindIx, Arc<str>), Terms>,
+    by_kind: BTreeMap<KindIx, Terms>,
+}
+
+/// What a change touches.
+#[derive(Debug, Default)]
+pub struct Touched {
+    /// Units to decide again.
+    pub units: BTreeSet<Unit>,
+    /// Rules with `any` of which only the units that are not at rest need another look.
+    pub waiting: BTreeSet<RuleId>,
+    /// Rules whose gates need another look.
+    pub rules: BTreeSet<RuleId>,
+}
+
+/// Every object that an action writes to.
+pub fn targets(rule: &Rule) -> impl Iterator<Item = &ObjectRef> {
+    rule.then.iter().chain(&rule.otherwise).filter_map(|action| target(&action.verb))
+}
+
+/// The object that an action writes to; none for `notify`, which writes an Event on the source.
+#[must_use]
+pub fn target(verb: &Verb) -> Option<&ObjectRef> {
+    match verb {
+        Verb::Restart { target, .. } | Verb::Refresh { target, .. } => Some(target),
+        Verb::Annotate { target, .. } | Verb::Label { target, .. } => Some(target),
+        Verb::Sync { application } => Some(application),
+        Verb::Notify { application, .. } => application.as_ref(),
+    }
+}
+
+impl Index {
+    /// Indexes a rulebook.
+    #[must_use]
+    pub fn new(rulebook: &Rulebook) -> Index {
+        let mut index = Index::default();
+        for (number, rule) in rulebook.rules.iter().enumerate() {
+            index.add(rulebook, number, rule);
+        }
+        index
+    }
+
+    fn add(&mut self, rulebook: &Rulebook, number: usize, rule: &Rule) {
+        let mut objects: BTreeSet<&ObjectRef> = targets(rule).collect();
+        objects.extend(rule.vars.iter().filter_map(|var| match &var.from {
+            VarFrom::Target(object) => Some(object),
+            VarFrom::Term(_) => None,
+        }));
+        for (position, term) in rule.terms.iter().enumerate() {
+            if let Some(object) = &term.source.object {
+                objects.insert(object);
+                // A model's staleness depends on its training.
+                let models = rulebook.models.iter().filter(|model| model.served_by == *object);
+                objects.extend(models.flat_map(|model| &model.steps).map(|(_, step)| step));
+                continue;
+            }
+            let kind = term.source.kind;
+            let entry = term.source.filters.iter().find_map(|filter| match filter {
+                Filter::Label(key, value) | Filter::Series(key, value) => {
+                    Some(self.by_label.entry((kind, key.clone(), value.clone())).or_default())
+                }
+                _ => None,
+            });
+            match entry {
+                Some(terms) => terms.push((number, position)),
+                None => match term.source.filters.iter().find_map(owner) {
+                    Some(name) => self.by_owner.entry((kind, name)).or_default().push((number, position)),
+                    None => self.by_kind.entry(kind).or_default().push((number, position)),
+                },
+            }
+        }
+        for object in objects {
+            self.by_object.entry(object.clone()).or_default().push(number);
+        }
+    }
+
+    /// What a change of one object touches: rows as they were and as they are.
+    #[must_use]
+    pub fn touched(&self, rulebook: &Rulebook, world: &World, object: &ObjectRef, rows: &[&Row]) -> Touched {
+        let mut touched = Touched::default();
+        for number in self.by_object.get(object).into_iter().flatten() {
+            if let Some(rule) = rulebook.rules.get(*number) {
+                touched.add_rule(&RuleId::Book(*number), rule);
+            }
+        }
+        for (number, position) in self.selecting(object.kind, rows) {
+            let Some(rule) = rulebook.rules.get(number) else { continue };
+            let Some(term) = rule.terms.get(position) else { continue };
+            if !rows.iter().any(|row| matches(rulebook, &term.source, row)) {
+                continue;
+            }
+            let id = RuleId::Book(number);
+            touched.rules.insert(id.clone());
+            if term.source.quantifier == Quantifier::Every {
+                touched.add_rule(&id, rule);
+                continue;
+            }
+            for (alternative, a) in rule.alternatives.iter().enumerate().filter(|(_, a)| a.any == Some(position)) {
+                debug_assert!(a.any.is_some());
+                touched.units.insert(Unit { rule: id.clone(), alternative, member: Some(object.clone()) });
+            }
+            // A later run of one series supersedes the earlier.
+            if term.source.filters.iter().any(|f| matches!(f, Filter::Owner(..) | Filter::Series(..))) {
+                touched.waiting.insert(id);
+            }
+        }
+        touched.add_annotated(world, object);
+        touched
+    }
+
+    /// Whether a rule waits for an event of this object.
+    #[must_use]
+    pub fn is_source(&self, rulebook: &Rulebook, object: &ObjectRef, row: &Row) -> bool {
+        let event = |rule: &Rule, position: usize| {
+            rule.alternatives.iter().flat_map(|a| &a.events).any(|event| event.term == position)
+        };
+        let rules = self.by_object.get(object).into_iter().flatten().filter_map(|number| rulebook.rules.get(*number));
+        let named = |rule: &Arc<Rule>| {
+            let mut terms = rule.terms.iter().enumerate();
+            terms.any(|(position, term)| term.source.object.as_ref() == Some(object) && event(rule, position))
+        };
+        rules.into_iter().any(named)
+            || self.selecting(object.kind, &[row]).into_iter().any(|(number, position)| {
+                let rule = rulebook.rules.get(number);
+                rule.is_some_and(|rule| {
+                    let term = rule.terms.get(position);
+                    event(rule, position) && term.is_some_and(|term| matches(rulebook, &term.source, row))
+                })
+            })
+    }
+
+    fn selecting(&self, kind: KindIx, rows: &[&Row]) -> BTreeSet<(usize, usize)> {
+        let mut found: BTreeSet<(usize, usize)> = self.by_kind.get(&kind).into_iter().flatten().copied().collect();
+        for row in rows {
+            for (key, value) in &row.labels {
+                found.extend(self.by_label.get(&(kind, key.clone(), value.clone())).into_iter().flatten());
+            }
+            for owner in &row.owners {
+                found.extend(self.by_owner.get(&(kind, owner.name.clone())).into_iter().flatten());
+            }
+        }
+        found
+    }
+}
+
+impl Touched {
+    fn add_rule(&mut self, id: &RuleId, rule: &Rule) {
+        self.rules.insert(id.clone());
+        for (alternative, a) in rule.alternatives.iter().enumerate() {
+            if a.any.is_some() {
+                self.waiting.insert(id.clone());
+            } else {
+                self.units.insert(Unit { rule: id.clone(), alternative, member: None });
+            }
+        }
+    }
+
+    /// Rules of annotations: those of the object itself, and those that write to it.
+    fn add_annotated(&mut self, world: &World, object: &ObjectRef) {
+        let sources = world.annotations_touching(object);
+        for source in sources {
+            for (number, rule) in world.annotated(&source).into_iter().flat_map(|a| a.rules.iter().enumerate()) {
+                self.add_rule(&RuleId::Annotation(source.clone(), number), rule);
+            }
+        }
+    }
+}
+
+fn owner(filter: &Filter) -> Option<Arc<str>> {
+    match filter {
+        Filter::Owner(_, name) => Some(name.clone()),
+        _ => None,
+    }
+}

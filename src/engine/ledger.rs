@@ -1,0 +1,546 @@
+//! The ledger: the engine with its memory of what is not at rest, so that a change costs the rules that it touches.
+//!
+//! It only saves work: deciding everything anew gives the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::act::{acted_mark, done, fired_mark};
+use super::cause::{annotations_item, items};
+use super::condition::{matches, members};
+use super::decide::{decide, rule_of};
+use super::gate::gates;
+use super::index::{Index, Touched};
+use super::record::{annotation_notes, application_of, status, validation_event, validation_item, wave_record};
+use super::types::{BACKOFF_DEFAULT, BACKOFF_MAX};
+use super::world::Attempt;
+use super::{Change, Effect, Gate, Intent, Listing, Mark, RuleId, Settle, Standing, State, Unit, Verdict, World, later};
+use crate::rulebook::{AppName, KindIx, ObjectRef, Rule, Rulebook};
+
+/// An Application's annotations are written at most this often.
+pub const STATUS_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
+
+/// Rounds of decisions in one tick, at most: each settles something, so more would mean a rule that never rests.
+const ROUNDS_MAX: usize = 64;
+
+/// Why a write did not happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The server said no for a reason that time alone does not mend.
+    pub refused: bool,
+    /// What it said.
+    pub message: String,
+}
+
+/// What is to be done now.
+#[derive(Debug, Default)]
+pub struct Tick {
+    /// What to write, at most one for each target.
+    pub intents: Vec<Intent>,
+    /// When to tick again though nothing changes.
+    pub wake: Option<Timestamp>,
+}
+
+/// The engine, its world, and what is not at rest.
+#[derive(Debug)]
+pub struct Ledger {
+    rulebook: Arc<Rulebook>,
+    index: Index,
+    world: World,
+    verdicts: BTreeMap<Unit, Verdict>,
+    acting: BTreeSet<Unit>,
+    wakes: BTreeSet<(Timestamp, Unit)>,
+    dirty: BTreeSet<Unit>,
+    dirty_rules: BTreeSet<RuleId>,
+    dirty_objects: BTreeSet<ObjectRef>,
+    dirty_apps: BTreeSet<AppName>,
+    gates: BTreeMap<RuleId, Vec<Gate>>,
+    /// Events of settled marks that are still to be created.
+    tell: BTreeMap<Mark, (Intent, Vec<Mark>)>,
+    in_flight: BTreeSet<Mark>,
+    status_written: BTreeMap<AppName, Timestamp>,
+    adopted: BTreeSet<Mark>,
+    operator_acted: bool,
+    /// Objects whose wave record is not as it should be.
+    waves: BTreeSet<ObjectRef>,
+    /// The kinds that the rules use.
+    kinds: Vec<KindIx>,
+}
+
+impl Ledger {
+    /// A ledger over an empty world.
+    #[must_use]
+    pub fn new(rulebook: Arc<Rulebook>, state: State) -> Ledger {
+        let mut world = World { state, ..World::default() };
+        world.set_episodic(episodic(&rulebook));
+        Ledger::over(rulebook, world)
+    }
+
+    /// A ledger over a given world, everything still to be decided.
+    #[must_use]
+    pub fn over(rulebook: Arc<Rulebook>, world: World) -> Ledger {
+        let kinds = rulebook.fields().into_keys().collect();
+        let mut ledger = Ledger {
+            index: Index::new(&rulebook),
+            rulebook,
+            world,
+            verdicts: BTreeMap::new(),
+            acting: BTreeSet::new(),
+            wakes: BTreeSet::new(),
+            dirty: BTreeSet::new(),
+            dirty_rules: BTreeSet::new(),
+            dirty_objects: BTreeSet::new(),
+            dirty_apps: BTreeSet::new(),
+            gates: BTreeMap::new(),
+            tell: BTreeMap::new(),
+            in_flight: BTreeSet::new(),
+            status_written: BTreeMap::new(),
+            adopted: BTreeSet::new(),
+            operator_acted: false,
+            waves: BTreeSet::new(),
+            kinds,
+        };
+        ledger.decide_all();
+        ledger
+    }
+
+    /// The rulebook.
+    #[must_use]
+    pub fn rulebook(&self) -> &Arc<Rulebook> {
+        &self.rulebook
+    }
+
+    /// The world.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// The world, to assert what plans suppose. [`Ledger::decide_all`] must follow.
+    pub fn world_mut(&mut self) -> &mut World {
+        &mut self.world
+    }
+
+    /// Every verdict that is not at rest.
+    pub fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
+        self.verdicts.values()
+    }
+
+    /// Every gate, by rule.
+    pub fn gates(&self) -> impl Iterator<Item = &Gate> {
+        self.gates.values().flatten()
+    }
+
+    /// Everything is to be decided again.
+    pub fn decide_all(&mut self) {
+        let ids: Vec<RuleId> = (0..self.rulebook.rules.len()).map(RuleId::Book).collect();
+        let annotated = self.world.all_annotated();
+        let annotated: Vec<RuleId> = annotated
+            .flat_map(|(object, a)| (0..a.rules.len()).map(|index| RuleId::Annotation(object.clone(), index)))
+            .collect();
+        for id in ids.into_iter().chain(annotated) {
+            self.dirty.extend(self.units_of(&id));
+            self.dirty_rules.insert(id);
+        }
+        let kinds: Vec<KindIx> = self.world.kinds().collect();
+        for kind in kinds {
+            let objects: Vec<ObjectRef> = self.world.rows(kind).map(|entry| object_ref(kind, entry)).collect();
+            for object in objects {
+                self.note_object(&object);
+            }
+        }
+        self.dirty_apps.extend(self.rulebook.application.clone());
+        self.dirty_apps.extend(self.rulebook.reports.iter().map(|report| report.application.clone()));
+    }
+
+    /// The units of a rule.
+    #[must_use]
+    pub fn units_of(&self, id: &RuleId) -> Vec<Unit> {
+        let Some(rule) = rule_of(&self.rulebook, &self.world, id) else {
+            return Vec::new();
+        };
+        let mut units = Vec::new();
+        for (alternative, a) in rule.alternatives.iter().enumerate() {
+            match a.any.and_then(|term| rule.terms.get(term)) {
+                None => units.push(Unit { rule: id.clone(), alternative, member: None }),
+                Some(term) => units.extend(members(&self.rulebook, &self.world, &term.source).map(|(object, _)| Unit {
+                    rule: id.clone(),
+                    alternative,
+                    member: Some(object),
+                })),
+            }
+        }
+        units
+    }
+
+    /// The units of which an object is a part, at rest or not.
+    #[must_use]
+    pub fn units_about(&self, object: &ObjectRef) -> BTreeSet<Unit> {
+        let rows: Vec<_> = self.world.get(object).iter().map(|entry| &entry.row).collect();
+        let touched = self.index.touched(&self.rulebook, &self.world, object, &rows);
+        let waiting = touched.waiting.iter().flat_map(|id| self.units_of(id));
+        touched.units.iter().cloned().chain(waiting).collect()
+    }
+
+    /// Decides one unit now, whether at rest or not.
+    #[must_use]
+    pub fn verdict(&self, unit: &Unit, now: Timestamp) -> Option<Verdict> {
+        decide(&self.rulebook, &self.world, unit, now)
+    }
+
+    /// Takes a change in.
+    pub fn change(&mut self, change: Change, now: Timestamp) {
+        let object = match &change {
+            Change::Delete(object) => object.clone(),
+            Change::Upsert(kind, row) => ObjectRef { kind: *kind, namespace: row.namespace.clone(), name: row.name.clone() },
+        };
+        self.touch(&object);
+        if self.world.apply(&self.rulebook, change, now) {
+            self.touch(&object);
+            self.note_object(&object);
+        }
+        if self.world.operator_acts() != self.operator_acted {
+            self.operator_acted = self.world.operator_acts();
+            let annotated: Vec<ObjectRef> = self.world.all_annotated().map(|(object, _)| object.clone()).collect();
+            annotated.iter().for_each(|object| self.touch(object));
+            self.dirty_objects.extend(annotated);
+        }
+    }
+
+    /// Says that a kind has been listed, or that the cluster does not have it.
+    pub fn set_listing(&mut self, kind: KindIx, listing: Listing) {
+        if self.world.listing(kind) != listing {
+            self.world.set_listing(kind, listing);
+            self.decide_all();
+        }
+    }
+
+    /// A new list of a kind is complete: what it lacks is gone.
+    pub fn relisted(&mut self, kind: KindIx, listed: &BTreeSet<(Arc<str>, Arc<str>)>, now: Timestamp) {
+        for object in self.world.missing_from(kind, listed) {
+            self.change(Change::Delete(object), now);
+        }
+        self.set_listing(kind, Listing::Listed);
+    }
+
+    fn touch(&mut self, object: &ObjectRef) {
+        let rows: Vec<_> = self.world.get(object).iter().map(|entry| &entry.row).collect();
+        let Touched { units, waiting, rules } = self.index.touched(&self.rulebook, &self.world, object, &rows);
+        let held: Vec<Unit> = self.verdicts.keys().filter(|unit| waiting.contains(&unit.rule)).cloned().collect();
+        self.dirty.extend(units);
+        self.dirty.extend(held);
+        self.dirty_rules.extend(rules);
+        let app = self.world.get(object).and_then(|entry| application_of(&self.rulebook, entry));
+        self.dirty_apps.extend(app);
+        let Some(entry) = self.world.get(object) else { return };
+        for report in self.rulebook.reports.iter().filter(|report| report.source.kind == object.kind) {
+            if matches(&self.rulebook, &report.source, &entry.row) {
+                self.dirty_apps.insert(report.application.clone());
+            }
+        }
+        if self.rulebook.kind(object.kind).is_some_and(|kind| &*kind.kind == "Application") {
+            self.dirty_apps.insert(AppName { namespace: object.namespace.clone(), name: object.name.clone() });
+        }
+    }
+
+    fn note_object(&mut self, object: &ObjectRef) {
+        if self.rulebook.kind(object.kind).is_some_and(|kind| kind.runs) {
+            self.dirty_objects.insert(object.clone());
+        }
+    }
+
+    /// Decides what is dirty or due, and says what to write.
+    pub fn tick(&mut self, now: Timestamp) -> Tick {
+        self.adopt(now);
+        let mut asked = 0;
+        while let Some((time, unit)) = self.wakes.first().cloned() {
+            if time > now {
+                break;
+            }
+            self.wakes.remove(&(time, unit.clone()));
+            self.dirty.insert(unit);
+        }
+        // A settled mark can make the next action of the same unit due at once; each round settles at least one.
+        while !self.dirty.is_empty() && asked < ROUNDS_MAX {
+            asked += 1;
+            self.round(now);
+        }
+        let mut tick = Tick::default();
+        self.records(now);
+        for id in std::mem::take(&mut self.dirty_rules) {
+            self.note_gates(id, now);
+        }
+        tick.intents = self.intents(now, &mut tick.wake);
+        let next = self.wakes.first().map(|(time, _)| *time);
+        tick.wake = [tick.wake, next].into_iter().flatten().min();
+        tick
+    }
+
+    fn round(&mut self, now: Timestamp) {
+        for unit in std::mem::take(&mut self.dirty) {
+            self.forget(&unit);
+            let Some(verdict) = decide(&self.rulebook, &self.world, &unit, now) else { continue };
+            if let RuleId::Annotation(..) = unit.rule {
+                if self.world.operator_acts() && self.rulebook.honour != crate::rulebook::Honour::Always {
+                    continue;
+                }
+            }
+            for settle in &verdict.settle {
+                self.settle(settle.clone(), now);
+            }
+            if !verdict.settle.is_empty() {
+                self.dirty.insert(unit.clone());
+            }
+            if let Some(wake) = verdict.wake {
+                self.wakes.insert((wake, unit.clone()));
+            }
+            if !verdict.intents.is_empty() {
+                self.acting.insert(unit.clone());
+            }
+            if !matches!(verdict.standing, Standing::Quiet | Standing::Done) || verdict.wake.is_some() {
+                self.verdicts.insert(unit, verdict);
+            }
+        }
+    }
+
+    fn forget(&mut self, unit: &Unit) {
+        self.acting.remove(unit);
+        if let Some(wake) = self.verdicts.remove(unit).and_then(|verdict| verdict.wake) {
+            self.wakes.remove(&(wake, unit.clone()));
+        }
+    }
+
+    fn settle(&mut self, settle: Settle, now: Timestamp) {
+        self.world.settle(&settle, now);
+        if let Some(event) = settle.event {
+            let intent = Intent { target: settle.on, effect: Effect::Event(event.clone()), firings: Vec::new() };
+            self.tell.insert(event.mark, (intent, settle.marks));
+        }
+    }
+
+    /// Rules whose kinds have all been listed and that have no baseline yet get it now.
+    fn adopt(&mut self, now: Timestamp) {
+        let known = |kind: KindIx| self.world.listing(kind) != Listing::Pending;
+        let ready = |rule: &&Arc<Rule>| rule.terms.iter().all(|term| known(term.source.kind));
+        let mut all: BTreeSet<Mark> = BTreeSet::new();
+        if self.kinds.iter().copied().all(known) {
+            all.insert(annotations_item(&self.rulebook));
+            all.insert(validation_item(&self.rulebook));
+        }
+        for rule in self.rulebook.rules.iter().filter(ready) {
+            all.extend(items(&self.rulebook, rule));
+        }
+        if all.is_subset(&self.adopted) {
+            return;
+        }
+        let finished = self.world.finished();
+        self.world.state.load(&all, &finished, now);
+        self.world.touch_state();
+        self.adopted = all;
+        self.decide_all();
+    }
+
+    fn records(&mut self, now: Timestamp) {
+        for object in std::mem::take(&mut self.dirty_objects) {
+            let Some(entry) = self.world.get(&object) else { continue };
+            let notebook = super::record::notebook_kind(&self.rulebook) == Some(object.kind);
+            let event = notebook.then(|| validation_event(&self.rulebook, &self.world, &object, entry, now)).flatten();
+            let mut settles = annotation_notes(&self.rulebook, &self.world, &object, now);
+            settles.extend(event);
+            if (notebook || self.index.is_source(&self.rulebook, &object, &entry.row)) && wave_record(&object, entry).is_some() {
+                self.waves.insert(object);
+            }
+            settles.into_iter().for_each(|settle| self.settle(settle, now));
+        }
+    }
+
+    fn note_gates(&mut self, id: RuleId, now: Timestamp) {
+        let rule = rule_of(&self.rulebook, &self.world, &id);
+        let new = rule.map(|rule| gates(&self.rulebook, &self.world, &rule, now)).unwrap_or_default();
+        let old = self.gates.get(&id).map(Vec::as_slice).unwrap_or_default();
+        self.dirty_apps.extend(old.iter().chain(&new).filter_map(|gate| gate.application.clone()));
+        match new.is_empty() {
+            true => self.gates.remove(&id),
+            false => self.gates.insert(id, new),
+        };
+    }
+
+    fn intents(&mut self, now: Timestamp, wake: &mut Option<Timestamp>) -> Vec<Intent> {
+        let mut intents: Vec<Intent> = Vec::new();
+        for verdict in self.acting.iter().filter_map(|unit| self.verdicts.get(unit)) {
+            for intent in &verdict.intents {
+                match intents.iter_mut().find(|other| other.joins(intent)) {
+                    Some(other) => other.firings.extend(intent.firings.iter().cloned()),
+                    None => intents.push(intent.clone()),
+                }
+            }
+        }
+        let waves: Vec<Intent> = self.waves.iter().filter_map(|o| wave_record(o, self.world.get(o)?)).collect();
+        self.waves = waves.iter().map(|intent| intent.target.clone()).collect();
+        intents.extend(waves);
+        intents.extend(self.status_intents(now, wake));
+        intents.extend(self.tell.values().map(|(intent, _)| intent.clone()));
+        let mut taken = self.in_flight.clone();
+        intents.retain(|intent| {
+            let due = self.world.attempts.get(&intent.key()).is_none_or(|attempt| {
+                if attempt.not_before > now {
+                    *wake = Some(wake.map_or(attempt.not_before, |w| w.min(attempt.not_before)));
+                }
+                attempt.not_before <= now
+            });
+            due && taken.insert(intent.lane())
+        });
+        intents
+    }
+
+    fn status_intents(&mut self, now: Timestamp, wake: &mut Option<Timestamp>) -> Vec<Intent> {
+        let gates: Vec<Gate> = self.gates.values().flatten().cloned().collect();
+        let mut intents = Vec::new();
+        let mut open = BTreeSet::new();
+        for app in std::mem::take(&mut self.dirty_apps) {
+            if self.adopted.is_empty() || !self.kinds.iter().all(|kind| self.world.listing(*kind) != Listing::Pending) {
+                open.insert(app);
+                continue;
+            }
+            let Some(intent) = status(&self.rulebook, &self.world, &app, &gates, now) else { continue };
+            let again = self.status_written.get(&app).and_then(|last| last.saturating_add(STATUS_INTERVAL).ok());
+            match again.filter(|again| *again > now) {
+                Some(again) => *wake = Some(wake.map_or(again, |w| w.min(again))),
+                None => intents.push(intent),
+            }
+            open.insert(app);
+        }
+        self.dirty_apps = open;
+        intents
+    }
+
+    /// An intent is being written: its target gets no other until it is done, failed or in conflict.
+    pub fn sent(&mut self, intent: &Intent) {
+        self.in_flight.insert(intent.lane());
+    }
+
+    /// An intent was written. The object that came back should be taken in by [`Ledger::change`] as well.
+    pub fn done(&mut self, intent: &Intent, now: Timestamp) {
+        self.end(intent);
+        self.world.attempts.remove(&intent.key());
+        for firing in &intent.firings {
+            firing.marks.first().and_then(|mark| self.world.attempts.remove(mark));
+            self.settle(done(firing, &intent.target, now), now);
+            let acted = acted_mark(&self.rulebook.id, &firing.rule, &intent.target);
+            self.world.state.acted.insert(acted, now);
+            let limited = rule_of(&self.rulebook, &self.world, &firing.unit.rule).and_then(|rule| rule.modifiers.per);
+            if let Some((most, _)) = limited.filter(|_| firing.action == 0) {
+                let fired = self.world.state.fired.entry(fired_mark(&self.rulebook.id, &firing.rule)).or_default();
+                fired.push(now);
+                let over = fired.len().saturating_sub(usize::try_from(most).unwrap_or(usize::MAX));
+                fired.drain(..over);
+            }
+            self.world.touch_state();
+        }
+        match &intent.effect {
+            Effect::Event(draft) => {
+                if let Some((_, marks)) = self.tell.remove(&draft.mark) {
+                    self.world.told(&marks);
+                }
+            }
+            Effect::Status(_) => {
+                let app = AppName { namespace: intent.target.namespace.clone(), name: intent.target.name.clone() };
+                self.status_written.insert(app, now);
+            }
+            _ => {}
+        }
+    }
+
+    /// An intent was not written.
+    pub fn failed(&mut self, intent: &Intent, failure: &Failure, now: Timestamp) {
+        self.end(intent);
+        let keys: Vec<(Mark, std::time::Duration)> = match intent.firings.is_empty() {
+            true => vec![(intent.key(), BACKOFF_DEFAULT)],
+            false => intent.firings.iter().filter_map(|f| Some((*f.marks.first()?, f.retry.1))).collect(),
+        };
+        for (key, backoff) in keys {
+            let attempt = self.world.attempts.entry(key).or_insert_with(|| Attempt::new(now));
+            attempt.failed = attempt.failed.saturating_add(1);
+            attempt.refused = attempt.refused.saturating_add(u32::from(failure.refused));
+            let doublings = attempt.failed.saturating_sub(1).min(16);
+            let pause = backoff.saturating_mul(1 << doublings).min(BACKOFF_MAX.max(backoff));
+            attempt.not_before = later(now, pause);
+            attempt.message.clone_from(&failure.message);
+            let given_up = attempt.refused > super::types::RETRIES_DEFAULT;
+            if let (Effect::Event(draft), true) = (&intent.effect, given_up) {
+                if let Some((_, marks)) = self.tell.remove(&draft.mark) {
+                    self.world.told(&marks);
+                }
+            }
+        }
+    }
+
+    /// An intent met a newer object, or nobody knows whether it was written: the live object has been taken in, decide again.
+    pub fn conflicted(&mut self, intent: &Intent) {
+        self.end(intent);
+    }
+
+    fn end(&mut self, intent: &Intent) {
+        self.in_flight.remove(&intent.lane());
+        self.dirty.extend(intent.firings.iter().map(|firing| firing.unit.clone()));
+    }
+
+    /// Drops what no decision needs any more. Only when nothing is dirty.
+    pub fn prune(&mut self, now: Timestamp) {
+        let longest = self.rulebook.rules.iter().filter_map(|rule| rule.within).max().unwrap_or_default();
+        if self.dirty.is_empty() && self.kinds.iter().all(|kind| self.world.listing(*kind) != Listing::Pending) {
+            let items = self.adopted.clone();
+            let before = (self.world.state.settled.len(), self.world.state.items.len());
+            self.world.state.prune(&items, longest, now);
+            if before != (self.world.state.settled.len(), self.world.state.items.len()) {
+                self.world.touch_state();
+            }
+        }
+    }
+}
+
+impl Intent {
+    /// Whether another firing can ride on the same write.
+    fn joins(&self, other: &Intent) -> bool {
+        self.target == other.target && self.effect == other.effect && !matches!(self.effect, Effect::Notify(..))
+    }
+
+    /// What tells this intent from others, for counting tries.
+    #[must_use]
+    pub fn key(&self) -> Mark {
+        let marks: Vec<String> = self.marks().iter().map(Mark::to_string).collect();
+        let what = match &self.effect {
+            Effect::Event(draft) | Effect::Notify(draft, _) => draft.mark.to_string(),
+            Effect::Status(_) => "status".to_owned(),
+            Effect::WaveRecord { .. } => "wave".to_owned(),
+            _ => marks.join(","),
+        };
+        Mark::of(&["intent", &self.target.kind.0.to_string(), &self.target.namespace, &self.target.name, &what])
+    }
+
+    /// Writes in one lane go one after the other: those to one object, and each Event by itself.
+    #[must_use]
+    pub fn lane(&self) -> Mark {
+        match &self.effect {
+            Effect::Event(_) | Effect::Notify(..) => self.key(),
+            _ => Mark::of(&["lane", &self.target.kind.0.to_string(), &self.target.namespace, &self.target.name]),
+        }
+    }
+}
+
+/// The kinds of which it matters when an object came to its state: asked by `for` and by rules with states alone.
+fn episodic(rulebook: &Rulebook) -> BTreeSet<KindIx> {
+    let mut kinds = BTreeSet::new();
+    for rule in &rulebook.rules {
+        let alone = rule.alternatives.iter().any(|alternative| alternative.events.is_empty());
+        let terms = rule.terms.iter().filter(|term| alone || term.lasting.is_some());
+        kinds.extend(terms.map(|term| term.source.kind));
+    }
+    kinds
+}
+
+fn object_ref(kind: KindIx, entry: &super::Entry) -> ObjectRef {
+    ObjectRef { kind, namespace: entry.row.namespace.clone(), name: entry.row.name.clone() }
+}

@@ -1,0 +1,37 @@
+//! The engine: what is due, what waits for what and why. One pure, synchronous function of (rulebook, world, now).
+//!
+//! In: a [`Rulebook`](crate::rulebook::Rulebook), a [`World`] of projected rows and the records that the cluster holds, a time. Out:
+//! [`Verdict`]s with their reasons, [`Gate`]s, [`Intent`]s and what is to be settled. `plan`, rehearsals and the controller all
+//! come here; nothing else decides.
+//! May not know: kube, tokio, files, the clock (emit, manifests, cluster, rehearse, cli).
+
+mod act;
+mod cause;
+mod condition;
+mod decide;
+mod gate;
+mod index;
+mod judge;
+mod ledger;
+mod mark;
+mod record;
+mod state;
+mod types;
+mod world;
+mod write;
+
+pub use cause::RunId;
+pub use condition::members;
+pub use decide::{decide, rule_of};
+pub use gate::condition;
+pub use index::{target, targets};
+pub use ledger::{Failure, Ledger, STATUS_INTERVAL, Tick};
+pub use mark::Mark;
+pub use record::{STATUS, SUMMARY, WAVE_COMPLETE, WAVE_FAILED, application_object, application_of, gates_key, notebook_kind};
+pub use state::{How, Settled, State};
+pub use types::{
+    BACKOFF_DEFAULT, BACKOFF_MAX, Branch, Cause, DEADLINE_DEFAULT, Effect, EventDraft, Firing, Gate, Intent, MEMBERS_MAX, RETRIES_DEFAULT,
+    Reason, RuleId, Settle, Standing, Unit, Verdict, later,
+};
+pub use world::{Annotated, Attempt, BLOCK_WAVE, Change, Entry, Listing, TRIGGER, World};
+pub use write::{Write, WriteOp, writes};

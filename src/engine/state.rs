@@ -1,0 +1,196 @@
+//! The state of one rulebook: what records cannot hold. Kept in one small ConfigMap; losing it makes now the baseline.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::Mark;
+use super::cause::RunId;
+
+/// The form of the JSON below.
+pub const STATE_VERSION: u32 = 1;
+/// Runs that ended so shortly before a baseline are named in it one by one, since clocks differ and seconds are coarse.
+pub const BASELINE_SKEW: SignedDuration = SignedDuration::from_mins(10);
+/// Runs named one by one in a baseline, at most.
+pub const BASELINE_RUNS_MAX: usize = 4_000;
+/// Settled marks kept, at most: the oldest go first. A ConfigMap holds 1 MiB.
+pub const SETTLED_MAX: usize = 6_000;
+/// Settled marks are kept this long at least, and twice the longest deadline of the rules.
+pub const SETTLED_KEEP: Duration = Duration::from_secs(48 * 60 * 60);
+
+/// How a firing ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum How {
+    /// The write was done.
+    Done,
+    /// The target was created after the cause.
+    CreatedAfter,
+    /// The time ran out.
+    Expired,
+    /// Refused, and the retries are used up.
+    Refused,
+    /// An earlier action of the rule was refused.
+    Skipped,
+    /// A later run of the same source took its place.
+    Superseded,
+    /// Would have been done: `observe`.
+    Observed,
+}
+
+/// A mark that is dealt with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// When.
+    pub at: Timestamp,
+    /// How it ended.
+    pub how: How,
+    /// The cause has no time, so the mark stays as long as there is room.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub timeless: bool,
+}
+
+/// The moment when rules, actions or events were first loaded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// The latest end of a run that was there; runs that ended more than [`BASELINE_SKEW`] before it are baseline.
+    pub until: Option<Timestamp>,
+    /// When it was, for people and for episodes.
+    pub at: Timestamp,
+    /// Later runs that were there already, one by one.
+    pub runs: BTreeSet<Mark>,
+}
+
+/// What one rulebook remembers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct State {
+    /// Loads, oldest first.
+    pub loads: Vec<Load>,
+    /// (rule, action) and (rule, event) items, by hash: index of the load that first had them.
+    pub items: BTreeMap<Mark, usize>,
+    /// Firings that are dealt with.
+    pub settled: BTreeMap<Mark, Settled>,
+    /// When a state of an object was first seen, by hash of (uid, state).
+    pub episodes: BTreeMap<Mark, Timestamp>,
+    /// Last write, by hash of (rule, target): for `cooldown` and `at most N at a time`.
+    pub acted: BTreeMap<Mark, Timestamp>,
+    /// Causes up to this time are dealt with, though their marks are no longer kept.
+    pub dealt_until: Option<Timestamp>,
+    /// Recent firings of rules with `at most N per D`, by hash of the rule.
+    pub fired: BTreeMap<Mark, Vec<Timestamp>>,
+}
+
+/// The stored form.
+#[derive(Serialize, Deserialize)]
+struct Stored<S> {
+    version: u32,
+    #[serde(flatten)]
+    state: S,
+}
+
+impl State {
+    /// The JSON that is stored; the same state gives the same bytes.
+    ///
+    /// # Errors
+    /// None that a state can cause.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(&Stored { version: STATE_VERSION, state: self })
+    }
+
+    /// Reads what [`State::to_json`] wrote.
+    ///
+    /// # Errors
+    /// Says what is wrong with a text that is not a state, or of a version that this program does not know.
+    pub fn from_json(text: &str) -> Result<State, String> {
+        let stored: Stored<State> = serde_json::from_str(text).map_err(|error| format!("not a state: {error}"))?;
+        if stored.version != STATE_VERSION {
+            return Err(format!("state version {} is not {STATE_VERSION}", stored.version));
+        }
+        Ok(stored.state)
+    }
+
+    /// Whether a run was there when an item was first loaded. An item that was never loaded has no baseline yet: everything is.
+    #[must_use]
+    pub fn is_baseline(&self, item: Mark, run: &RunId) -> bool {
+        let Some(load) = self.items.get(&item).and_then(|index| self.loads.get(*index)) else {
+            return true;
+        };
+        let old = |ended: Timestamp| load.until.is_some_and(|until| ended < minus(until, BASELINE_SKEW));
+        run.ended.is_some_and(old) || load.runs.contains(&run.mark())
+    }
+
+    /// Whether an episode began before an item was first loaded.
+    #[must_use]
+    pub fn is_baseline_episode(&self, item: Mark, began: Timestamp) -> bool {
+        let load = self.items.get(&item).and_then(|index| self.loads.get(*index));
+        load.is_none_or(|load| began <= load.at)
+    }
+
+    /// Makes now the baseline of items that are new. `finished` are the runs in the world that have ended.
+    pub fn load(&mut self, items: &BTreeSet<Mark>, finished: &[RunId], now: Timestamp) {
+        let new: Vec<Mark> = items.iter().filter(|item| !self.items.contains_key(item)).copied().collect();
+        if new.is_empty() {
+            return;
+        }
+        let until = finished.iter().filter_map(|run| run.ended).max();
+        let recent = |run: &&RunId| match (run.ended, until) {
+            (Some(ended), Some(until)) => ended >= minus(until, BASELINE_SKEW),
+            _ => true,
+        };
+        let mut runs: Vec<&RunId> = finished.iter().filter(recent).collect();
+        runs.sort_by_key(|run| std::cmp::Reverse(run.ended));
+        runs.truncate(BASELINE_RUNS_MAX);
+        let index = self.loads.len();
+        self.loads.push(Load { until, at: now, runs: runs.into_iter().map(RunId::mark).collect() });
+        self.items.extend(new.into_iter().map(|item| (item, index)));
+    }
+
+    /// Marks firings as dealt with; a mark that is settled stays as it is. `timeless`: their cause has no time of its own.
+    pub fn settle(&mut self, marks: impl IntoIterator<Item = Mark>, how: How, timeless: bool, now: Timestamp) {
+        for mark in marks {
+            self.settled.entry(mark).or_insert(Settled { at: now, how, timeless });
+        }
+    }
+
+    /// Drops what no decision needs any more: items and loads of rules that are gone, marks past their time. To be called only
+    /// when everything has been decided at `now`, since causes older than what is dropped count as dealt with.
+    pub fn prune(&mut self, items: &BTreeSet<Mark>, deadline_longest: Duration, now: Timestamp) {
+        self.items.retain(|item, _| items.contains(item));
+        let used: BTreeSet<usize> = self.items.values().copied().collect();
+        let moved: BTreeMap<usize, usize> = used.iter().enumerate().map(|(new, old)| (*old, new)).collect();
+        let mut index = 0;
+        self.loads.retain(|_| {
+            index += 1;
+            used.contains(&(index - 1))
+        });
+        for load in self.items.values_mut() {
+            *load = moved.get(load).copied().unwrap_or(0);
+        }
+        let keep = SETTLED_KEEP.max(deadline_longest.saturating_mul(2));
+        let mut horizon = minus(now, SignedDuration::try_from(keep).unwrap_or(SignedDuration::MAX));
+        if self.settled.len() > SETTLED_MAX {
+            let mut times: Vec<Timestamp> = self.settled.values().map(|s| s.at).collect();
+            times.sort_unstable();
+            let over = times.get(times.len() - SETTLED_MAX).copied();
+            horizon = over.map_or(horizon, |over| over.max(horizon));
+        }
+        let before = self.settled.len();
+        self.settled.retain(|_, settled| settled.timeless || settled.at >= horizon);
+        if self.settled.len() < before {
+            self.dealt_until = self.dealt_until.max(Some(horizon));
+        }
+    }
+
+    /// A time before which causes are over, whatever their marks say.
+    #[must_use]
+    pub fn is_dealt_with(&self, cause: Option<Timestamp>) -> bool {
+        cause.zip(self.dealt_until).is_some_and(|(cause, until)| cause < until)
+    }
+}
+
+fn minus(time: Timestamp, duration: SignedDuration) -> Timestamp {
+    time.saturating_sub(duration).unwrap_or(Timestamp::MIN)
+}
