@@ -10,11 +10,12 @@ use super::condition::Context;
 use super::decide::{latest, settle};
 use super::index::target;
 use super::judge::marks;
+use super::types::BACKOFF_DEFAULT;
 use super::{
     Branch, Cause, DEADLINE_DEFAULT, Effect, EventDraft, Firing, How, Intent, Listing, Mark, RETRIES_DEFAULT, Settle,
     Standing, Unit, later,
 };
-use super::types::BACKOFF_DEFAULT;
+use crate::expr::Scope;
 use crate::rulebook::{Action, HealthStatus, ObjectRef, Outcome, Verb};
 
 /// A target that was acted on so recently is not yet looked at: its controller may not have seen the write.
@@ -200,7 +201,8 @@ impl Step<'_> {
             self.ctx.rulebook.say(target),
             said(&causes)
         );
-        let mut settled = settle(self.ctx, &causes, marks, How::CreatedAfter, "ActionNotNeeded", message.clone(), false)?;
+        let mut settled =
+            settle(self.ctx, &causes, marks, How::CreatedAfter, "ActionNotNeeded", message.clone(), false)?;
         settled.on = target.clone();
         Some(Next { standing: Standing::Waiting(message), intents: Vec::new(), settle: vec![settled] })
     }
@@ -218,7 +220,8 @@ impl Step<'_> {
             self.target_ready(target)?;
         }
         self.pace(firing)?;
-        let scope = self.ctx.scope();
+        let bindings = self.ctx.bindings();
+        let scope = Scope::new(&bindings);
         let source = firing.causes.last().map(|cause| cause.object.clone());
         match &self.action.verb {
             Verb::Restart { target, by_deleting_pods: false } => Ok((target.clone(), Effect::RollingRestart)),
@@ -267,7 +270,8 @@ impl Step<'_> {
         }
         if let Some((most, per)) = modifiers.per.filter(|_| self.number == 0) {
             let fired = state.fired.get(&fired_key(ctx)).map(Vec::as_slice).unwrap_or_default();
-            let recent: Vec<Timestamp> = fired.iter().map(|time| later(*time, per)).filter(|end| *end > ctx.now).collect();
+            let recent: Vec<Timestamp> =
+                fired.iter().map(|time| later(*time, per)).filter(|end| *end > ctx.now).collect();
             if recent.len() >= usize::try_from(most).unwrap_or(usize::MAX) {
                 let until = recent.into_iter().min().unwrap_or(ctx.now);
                 ctx.wake_at(until);

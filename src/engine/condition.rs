@@ -81,7 +81,7 @@ impl<'a> Context<'a> {
 
     /// The rule's variables, bound to what is there.
     #[must_use]
-    pub fn scope(&self) -> Scope<'_> {
+    pub fn bindings(&self) -> Vec<Option<&Value>> {
         let value = |from: &VarFrom| {
             let object = match from {
                 VarFrom::Term(term) => self.rule.terms.get(*term).and_then(|term| self.object(term)),
@@ -89,7 +89,7 @@ impl<'a> Context<'a> {
             };
             object.and_then(|o| self.world.get(o)).map(|entry| &entry.row.fields)
         };
-        Scope::new(self.rule.vars.iter().map(|var| value(&var.from)).collect::<Vec<Option<&Value>>>())
+        self.rule.vars.iter().map(|var| value(&var.from)).collect()
     }
 
     /// Evaluates a condition read as states, adding the reason of each part.
@@ -97,7 +97,7 @@ impl<'a> Context<'a> {
         match test {
             Test::All(tests) => tests.iter().fold(Truth::True, |truth, test| truth.and(self.test(test, reasons))),
             Test::Any(tests) => tests.iter().fold(Truth::False, |truth, test| truth.or(self.test(test, reasons))),
-            Test::Not(test) => self.test(test, reasons).not(),
+            Test::Not(test) => !self.test(test, reasons),
             Test::Term(index) => {
                 let Some(term) = self.rule.terms.get(*index) else {
                     return Truth::Unknown;
@@ -112,7 +112,7 @@ impl<'a> Context<'a> {
     }
 
     fn expr(&self, expr: &ExprTest, reasons: &mut Vec<Reason>) -> Truth {
-        let (mut truth, mut why) = match expr.program.eval(&self.scope()) {
+        let (mut truth, mut why) = match expr.program.eval(&Scope::new(&self.bindings())) {
             Ok(Value::Bool(value)) => (Truth::from(value), String::new()),
             Ok(_) => (Truth::Unknown, "not a yes or no".to_owned()),
             Err(error) => (Truth::Unknown, error.to_string()),
@@ -156,7 +156,8 @@ impl<'a> Context<'a> {
             None => {
                 let absent = self.world.listing(source.kind) == Listing::Absent;
                 let kind = self.short(source.kind);
-                let why = if absent { format!("the cluster has no kind {kind}") } else { "it does not exist".to_owned() };
+                let why =
+                    if absent { format!("the cluster has no kind {kind}") } else { "it does not exist".to_owned() };
                 TermState { truth: Truth::False, why, episode: None }
             }
         }
@@ -230,9 +231,11 @@ impl<'a> Context<'a> {
 
     /// Whether the model behind an object is older than its `stale after`, and since when.
     fn stale(&self, object: &ObjectRef) -> (Truth, Option<Timestamp>) {
-        let model = self.rulebook.models.iter().find(|model| {
-            model.served_by == *object || model.steps.iter().any(|(_, step)| step == object)
-        });
+        let model = self
+            .rulebook
+            .models
+            .iter()
+            .find(|model| model.served_by == *object || model.steps.iter().any(|(_, step)| step == object));
         let trained = model.and_then(|m| m.steps.first()).and_then(|(_, training)| self.world.get(training));
         let run = trained.and_then(|entry| entry.run.as_ref()).filter(|run| run.outcome == Outcome::Succeeded);
         let ended = run.and_then(|run| run.ended);
@@ -278,7 +281,7 @@ pub fn matches(rulebook: &Rulebook, selection: &Selection, row: &Row) -> bool {
             Filter::Wave(wave) => row.wave == *wave,
             Filter::Application(app) => belongs(row, app),
             Filter::Owner(kind, name) => is_owned(rulebook, row, *kind, name),
-            Filter::Where(program, _) => matches!(program.eval(&Scope::new(vec![Some(&row.fields)])), Ok(Value::Bool(true))),
+            Filter::Where(program, _) => program.truth(&Scope::new(&[Some(&row.fields)])) == Truth::True,
         })
 }
 

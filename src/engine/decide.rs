@@ -10,7 +10,8 @@ use super::cause::{event_item, rule_mark};
 use super::condition::Context;
 use super::judge::EventState;
 use super::{
-    Branch, Cause, DEADLINE_DEFAULT, EventDraft, How, Mark, Reason, RuleId, Settle, Standing, Unit, Verdict, World, later,
+    Branch, Cause, DEADLINE_DEFAULT, EventDraft, How, Mark, Reason, RuleId, Settle, Standing, Unit, Verdict, World,
+    later,
 };
 use crate::expr::Truth;
 use crate::rulebook::{Alternative, Rule, Rulebook, Test};
@@ -44,7 +45,18 @@ pub fn decide(rulebook: &Rulebook, world: &World, unit: &Unit, now: Timestamp) -
     let wake = ctx.wake();
     let causes = outcome.causes;
     let Next { standing, intents, settle } = outcome.next;
-    Some(Verdict { unit: unit.clone(), rule: rule.clone(), truth, reasons, standing, causes, deadline, wake, intents, settle })
+    Some(Verdict {
+        unit: unit.clone(),
+        rule: rule.clone(),
+        truth,
+        reasons,
+        standing,
+        causes,
+        deadline,
+        wake,
+        intents,
+        settle,
+    })
 }
 
 struct Decision<'a> {
@@ -102,7 +114,8 @@ impl Decision<'_> {
 
     /// Some causes are there that the rule has not used.
     fn fresh(&mut self, states: &[EventState], fresh: Vec<Cause>, rest: Truth) -> Outcome {
-        let missing = states.iter().zip(&self.alternative.events).find(|(s, _)| !s.complete || s.fresh().next().is_none());
+        let missing =
+            states.iter().zip(&self.alternative.events).find(|(s, _)| !s.complete || s.fresh().next().is_none());
         let order = self.order(states);
         let truth = if missing.is_some() { Truth::False } else { order.and(rest) };
         let window = self.deadline_of(&fresh);
@@ -127,7 +140,8 @@ impl Decision<'_> {
             return self.expired(fresh, truth);
         }
         let waits_for = self.reasons.iter().find(|reason| reason.truth != Truth::True);
-        let text = waits_for.map_or_else(|| "the right order of runs".to_owned(), |r| format!("{} ({})", r.what, r.why));
+        let text =
+            waits_for.map_or_else(|| "the right order of runs".to_owned(), |r| format!("{} ({})", r.what, r.why));
         Outcome::standing(truth, fresh, Standing::Waiting(text))
     }
 
@@ -179,7 +193,11 @@ impl Decision<'_> {
         Outcome {
             truth: Some(truth),
             causes,
-            next: Next { standing: Standing::Expired(message), intents: Vec::new(), settle: settle.into_iter().collect() },
+            next: Next {
+                standing: Standing::Expired(message),
+                intents: Vec::new(),
+                settle: settle.into_iter().collect(),
+            },
         }
     }
 
@@ -195,7 +213,8 @@ impl Decision<'_> {
         let item = event_item(self.ctx.rulebook, self.ctx.rule, EPISODE);
         let state = &self.ctx.world.state;
         let baseline = cause.time.is_none_or(|began| state.is_baseline_episode(item, began));
-        let over = state.is_dealt_with(cause.time) || state.settled.contains_key(&rule_mark(self.ctx.rulebook, self.ctx.rule, &cause));
+        let over = state.is_dealt_with(cause.time)
+            || state.settled.contains_key(&rule_mark(self.ctx.rulebook, self.ctx.rule, &cause));
         if over || (baseline && !self.ctx.rule.modifiers.catch_up) {
             return Outcome::standing(truth, Vec::new(), Standing::Done);
         }
@@ -211,7 +230,8 @@ impl Decision<'_> {
         collect(self.ctx, &self.alternative.rest, &mut parts);
         let (object, uid, _) = parts.first().cloned()?;
         let began = parts.iter().map(|(_, _, began)| *began).max()??;
-        let id = parts.iter().map(|(_, uid, began)| format!("{uid}@{}", began.map(|b| b.to_string()).unwrap_or_default()));
+        let id =
+            parts.iter().map(|(_, uid, began)| format!("{uid}@{}", began.map(|b| b.to_string()).unwrap_or_default()));
         let text = self.reasons.iter().map(|reason| reason.what.clone()).collect::<Vec<_>>().join(" and ");
         let id = format!("episode/{}", id.collect::<Vec<_>>().join("+"));
         Some(Cause { object, uid, id, text, time: Some(began), timeless: false, outcome: None })

@@ -74,19 +74,13 @@ impl Index {
                 continue;
             }
             let kind = term.source.kind;
-            let entry = term.source.filters.iter().find_map(|filter| match filter {
-                Filter::Label(key, value) | Filter::Series(key, value) => {
-                    Some(self.by_label.entry((kind, key.clone(), value.clone())).or_default())
-                }
-                _ => None,
-            });
-            match entry {
-                Some(terms) => terms.push((number, position)),
-                None => match term.source.filters.iter().find_map(owner) {
-                    Some(name) => self.by_owner.entry((kind, name)).or_default().push((number, position)),
-                    None => self.by_kind.entry(kind).or_default().push((number, position)),
-                },
-            }
+            let filters = &term.source.filters;
+            let terms = match (filters.iter().find_map(label), filters.iter().find_map(owner)) {
+                (Some((key, value)), _) => self.by_label.entry((kind, key, value)).or_default(),
+                (None, Some(name)) => self.by_owner.entry((kind, name)).or_default(),
+                (None, None) => self.by_kind.entry(kind).or_default(),
+            };
+            terms.push((number, position));
         }
         for object in objects {
             self.by_object.entry(object.clone()).or_default().push(number);
@@ -182,6 +176,13 @@ impl Touched {
                 self.add_rule(&RuleId::Annotation(source.clone(), number), rule);
             }
         }
+    }
+}
+
+fn label(filter: &Filter) -> Option<(Arc<str>, Arc<str>)> {
+    match filter {
+        Filter::Label(key, value) | Filter::Series(key, value) => Some((key.clone(), value.clone())),
+        _ => None,
     }
 }
 

@@ -157,9 +157,8 @@ impl Context<'_> {
             return false;
         }
         members(self.rulebook, self.world, &term.source).any(|(object, entry)| {
-            let later = |other: &RunId| {
-                other.outcome == run.outcome && (other.ended, &other.uid) > (run.ended, &run.uid)
-            };
+            let later =
+                |other: &RunId| other.outcome == run.outcome && (other.ended, &other.uid) > (run.ended, &run.uid);
             object != cause.object && entry.run.as_ref().is_some_and(later)
         })
     }

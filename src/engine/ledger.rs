@@ -16,8 +16,10 @@ use super::index::{Index, Touched};
 use super::record::{annotation_notes, application_of, status, validation_event, validation_item, wave_record};
 use super::types::{BACKOFF_DEFAULT, BACKOFF_MAX};
 use super::world::Attempt;
-use super::{Change, Effect, Gate, Intent, Listing, Mark, RuleId, Settle, Standing, State, Unit, Verdict, World, later};
-use crate::rulebook::{AppName, KindIx, ObjectRef, Rule, Rulebook};
+use super::{
+    Change, Effect, Gate, Intent, Listing, Mark, RuleId, Settle, Standing, State, Unit, Verdict, World, later,
+};
+use crate::rulebook::{AppName, Honour, KindIx, ObjectRef, Rule, Rulebook};
 
 /// An Application's annotations are written at most this often.
 pub const STATUS_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
@@ -73,7 +75,8 @@ impl Ledger {
     /// A ledger over an empty world.
     #[must_use]
     pub fn new(rulebook: Arc<Rulebook>, state: State) -> Ledger {
-        let mut world = World { state, ..World::default() };
+        let mut world = World::default();
+        world.state = state;
         world.set_episodic(episodic(&rulebook));
         Ledger::over(rulebook, world)
     }
@@ -165,11 +168,13 @@ impl Ledger {
         for (alternative, a) in rule.alternatives.iter().enumerate() {
             match a.any.and_then(|term| rule.terms.get(term)) {
                 None => units.push(Unit { rule: id.clone(), alternative, member: None }),
-                Some(term) => units.extend(members(&self.rulebook, &self.world, &term.source).map(|(object, _)| Unit {
-                    rule: id.clone(),
-                    alternative,
-                    member: Some(object),
-                })),
+                Some(term) => {
+                    units.extend(members(&self.rulebook, &self.world, &term.source).map(|(object, _)| Unit {
+                        rule: id.clone(),
+                        alternative,
+                        member: Some(object),
+                    }))
+                }
             }
         }
         units
@@ -194,7 +199,9 @@ impl Ledger {
     pub fn change(&mut self, change: Change, now: Timestamp) {
         let object = match &change {
             Change::Delete(object) => object.clone(),
-            Change::Upsert(kind, row) => ObjectRef { kind: *kind, namespace: row.namespace.clone(), name: row.name.clone() },
+            Change::Upsert(kind, row) => {
+                ObjectRef { kind: *kind, namespace: row.namespace.clone(), name: row.name.clone() }
+            }
         };
         self.touch(&object);
         if self.world.apply(&self.rulebook, change, now) {
@@ -282,10 +289,9 @@ impl Ledger {
         for unit in std::mem::take(&mut self.dirty) {
             self.forget(&unit);
             let Some(verdict) = decide(&self.rulebook, &self.world, &unit, now) else { continue };
-            if let RuleId::Annotation(..) = unit.rule {
-                if self.world.operator_acts() && self.rulebook.honour != crate::rulebook::Honour::Always {
-                    continue;
-                }
+            let annotation = matches!(unit.rule, RuleId::Annotation(..));
+            if annotation && self.world.operator_acts() && self.rulebook.honour != Honour::Always {
+                continue;
             }
             for settle in &verdict.settle {
                 self.settle(settle.clone(), now);
@@ -349,7 +355,9 @@ impl Ledger {
             let event = notebook.then(|| validation_event(&self.rulebook, &self.world, &object, entry, now)).flatten();
             let mut settles = annotation_notes(&self.rulebook, &self.world, &object, now);
             settles.extend(event);
-            if (notebook || self.index.is_source(&self.rulebook, &object, &entry.row)) && wave_record(&object, entry).is_some() {
+            if (notebook || self.index.is_source(&self.rulebook, &object, &entry.row))
+                && wave_record(&object, entry).is_some()
+            {
                 self.waves.insert(object);
             }
             settles.into_iter().for_each(|settle| self.settle(settle, now));
@@ -469,10 +477,12 @@ impl Ledger {
             attempt.not_before = later(now, pause);
             attempt.message.clone_from(&failure.message);
             let given_up = attempt.refused > super::types::RETRIES_DEFAULT;
-            if let (Effect::Event(draft), true) = (&intent.effect, given_up) {
-                if let Some((_, marks)) = self.tell.remove(&draft.mark) {
-                    self.world.told(&marks);
-                }
+            let untold = match &intent.effect {
+                Effect::Event(draft) if given_up => self.tell.remove(&draft.mark),
+                _ => None,
+            };
+            if let Some((_, marks)) = untold {
+                self.world.told(&marks);
             }
         }
     }

@@ -27,11 +27,13 @@ pub use gate::condition;
 pub use index::{target, targets};
 pub use ledger::{Failure, Ledger, STATUS_INTERVAL, Tick};
 pub use mark::Mark;
-pub use record::{STATUS, SUMMARY, WAVE_COMPLETE, WAVE_FAILED, application_object, application_of, gates_key, notebook_kind};
+pub use record::{
+    STATUS, SUMMARY, WAVE_COMPLETE, WAVE_FAILED, application_object, application_of, gates_key, notebook_kind,
+};
 pub use state::{How, Settled, State};
 pub use types::{
-    BACKOFF_DEFAULT, BACKOFF_MAX, Branch, Cause, DEADLINE_DEFAULT, Effect, EventDraft, Firing, Gate, Intent, MEMBERS_MAX, RETRIES_DEFAULT,
-    Reason, RuleId, Settle, Standing, Unit, Verdict, later,
+    BACKOFF_DEFAULT, BACKOFF_MAX, Branch, Cause, DEADLINE_DEFAULT, Effect, EventDraft, Firing, Gate, Intent,
+    MEMBERS_MAX, RETRIES_DEFAULT, Reason, RuleId, Settle, Standing, Unit, Verdict, later,
 };
 pub use world::{Annotated, Attempt, BLOCK_WAVE, Change, Entry, Listing, TRIGGER, World};
 pub use write::{Write, WriteOp, writes};

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::cause::RunId;
 use super::condition::{belongs, members};
 use super::{Effect, Entry, EventDraft, Gate, How, Intent, Mark, Settle, World};
 use crate::expr::{Truth, Value};
@@ -39,7 +38,7 @@ struct NotebookStatus {
     failed: usize,
     running: usize,
     last_update: String,
-    failed_jobs: Vec<Arc<str>>,
+    failed_jobs: Vec<String>,
 }
 
 impl NotebookStatus {
@@ -83,7 +82,8 @@ pub fn wave_record(object: &ObjectRef, entry: &Entry) -> Option<Intent> {
     let outcome = entry.run.as_ref().map(|run| run.outcome);
     let complete = (outcome == Some(Outcome::Succeeded)).then_some(entry.row.wave);
     let failed = (outcome == Some(Outcome::Failed)).then_some(entry.row.wave);
-    let said = |key: &str, wave: Option<i32>| entry.row.annotation(key).map(|v| v.to_string()) == wave.map(|w| w.to_string());
+    let said =
+        |key: &str, wave: Option<i32>| entry.row.annotation(key).map(|v| v.to_string()) == wave.map(|w| w.to_string());
     if said(WAVE_COMPLETE, complete) && said(WAVE_FAILED, failed) {
         return None;
     }
@@ -134,7 +134,12 @@ fn gates_text(app: &AppName, gates: &[Gate]) -> Option<String> {
     let shown: Vec<Shown<'_>> = gates
         .iter()
         .filter(|gate| gate.application.as_ref() == Some(app))
-        .map(|gate| Shown { wave: gate.wave, open: gate.open == Truth::True, rule: &gate.rule, waits_for: waits_for(gate) })
+        .map(|gate| Shown {
+            wave: gate.wave,
+            open: gate.open == Truth::True,
+            rule: &gate.rule,
+            waits_for: waits_for(gate),
+        })
         .collect();
     if shown.is_empty() { None } else { serde_json::to_string(&shown).ok() }
 }
@@ -161,7 +166,7 @@ fn count(rulebook: &Rulebook, world: &World, app: &AppName) -> NotebookStatus {
             Some(Outcome::Failed) => {
                 status.failed += 1;
                 if status.failed_jobs.len() < FAILED_JOBS_MAX {
-                    status.failed_jobs.push(job.name.clone());
+                    status.failed_jobs.push(job.name.to_string());
                 }
             }
             None => status.running += 1,
@@ -200,11 +205,20 @@ pub fn validation_item(rulebook: &Rulebook) -> Mark {
 
 /// The Event of a finished notebook, once a run, unless it had finished before this rulebook was first loaded.
 #[must_use]
-pub fn validation_event(rulebook: &Rulebook, world: &World, object: &ObjectRef, entry: &Entry, now: Timestamp) -> Option<Settle> {
+pub fn validation_event(
+    rulebook: &Rulebook,
+    world: &World,
+    object: &ObjectRef,
+    entry: &Entry,
+    now: Timestamp,
+) -> Option<Settle> {
     let run = entry.run.as_ref()?;
     let mark = Mark::of(&["validation", &rulebook.id, &run.id()]);
     let state = &world.state;
-    if state.settled.contains_key(&mark) || state.is_dealt_with(run.ended) || state.is_baseline(validation_item(rulebook), run) {
+    if state.settled.contains_key(&mark)
+        || state.is_dealt_with(run.ended)
+        || state.is_baseline(validation_item(rulebook), run)
+    {
         return None;
     }
     let (reason, kind, message) = match run.outcome {
@@ -219,7 +233,13 @@ pub fn validation_event(rulebook: &Rulebook, world: &World, object: &ObjectRef, 
         warning: run.outcome == Outcome::Failed,
         time: run.ended.unwrap_or(now),
     };
-    Some(Settle { marks: vec![mark], how: How::Done, timeless: run.ended.is_none(), on: object.clone(), event: Some(event) })
+    Some(Settle {
+        marks: vec![mark],
+        how: How::Done,
+        timeless: run.ended.is_none(),
+        on: object.clone(),
+        event: Some(event),
+    })
 }
 
 fn succeeded_text(entry: &Entry) -> String {
@@ -231,7 +251,8 @@ fn failed_text(entry: &Entry) -> String {
         None => "not reported".to_owned(),
         Some(count) => count.to_string(),
     };
-    let text = |path: &[&str]| entry.row.fields.at(path.iter().copied()).and_then(Value::as_str).unwrap_or("").to_owned();
+    let text =
+        |path: &[&str]| entry.row.fields.at(path.iter().copied()).and_then(Value::as_str).unwrap_or("").to_owned();
     let build = text(&["status", "buildStatus", "message"]);
     let message = if build.is_empty() { text(&["status", "message"]) } else { build.clone() };
     let message = if message.is_empty() { entry.health.message.clone() } else { message };
@@ -241,7 +262,9 @@ fn failed_text(entry: &Entry) -> String {
         "check the image build in status.buildStatus"
     };
     let (name, wave) = (&entry.row.name, wave_text(entry));
-    format!("NotebookValidationJob '{name}' failed{wave}: {message}\nRetry count: {retries}\nSuggested action: {action}")
+    format!(
+        "NotebookValidationJob '{name}' failed{wave}: {message}\nRetry count: {retries}\nSuggested action: {action}"
+    )
 }
 
 fn wave_text(entry: &Entry) -> String {
@@ -261,7 +284,8 @@ pub fn annotation_notes(rulebook: &Rulebook, world: &World, object: &ObjectRef, 
     let (Some(annotated), Some(entry)) = (world.annotated(object), world.get(object)) else {
         return Vec::new();
     };
-    let mut notes: Vec<(&str, String)> = annotated.refusals.iter().map(|text| ("TriggerRefused", text.clone())).collect();
+    let mut notes: Vec<(&str, String)> =
+        annotated.refusals.iter().map(|text| ("TriggerRefused", text.clone())).collect();
     if world.operator_acts() && !annotated.rules.is_empty() {
         notes.push(match rulebook.honour {
             Honour::Always => (
@@ -280,9 +304,13 @@ pub fn annotation_notes(rulebook: &Rulebook, world: &World, object: &ObjectRef, 
     }
     let settle = |(reason, message): (&str, String)| {
         let mark = Mark::of(&["annotation", &rulebook.id, &entry.row.uid, reason, &message]);
-        let event = EventDraft { mark, notification: None, reason: reason.to_owned(), message, warning: true, time: now };
+        let event =
+            EventDraft { mark, notification: None, reason: reason.to_owned(), message, warning: true, time: now };
         Settle { marks: vec![mark], how: How::Done, timeless: true, on: object.clone(), event: Some(event) }
     };
-    notes.into_iter().map(settle).filter(|note| !note.marks.iter().all(|m| world.state.settled.contains_key(m))).collect()
+    notes
+        .into_iter()
+        .map(settle)
+        .filter(|note| !note.marks.iter().all(|m| world.state.settled.contains_key(m)))
+        .collect()
 }
-

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -138,7 +137,10 @@ impl World {
         let from = (namespace.clone(), Arc::from(""));
         let namespace = namespace.clone();
         let table = self.tables.get(&kind);
-        table.into_iter().flat_map(move |t| t.rows.range(from.clone()..)).map_while(move |((ns, _), entry)| (*ns == namespace).then_some(entry))
+        table
+            .into_iter()
+            .flat_map(move |t| t.rows.range(from.clone()..))
+            .map_while(move |((ns, _), entry)| (*ns == namespace).then_some(entry))
     }
 
     /// The kinds that have been heard of.
@@ -209,10 +211,8 @@ impl World {
             ended: run.ended,
         });
         let same = before.filter(|e| e.health.status == health.status && e.row.uid == row.uid).map(|e| e.since);
-        if same.is_none() {
-            if let Some(entry) = before.cloned() {
-                self.ended(&entry);
-            }
+        if let Some(entry) = before.filter(|_| same.is_none()).cloned() {
+            self.ended(&entry);
         }
         let since = match (health.since, same) {
             (Some(since), _) => Some(since),
@@ -267,7 +267,8 @@ impl World {
 
     /// Deals with marks: at once for decisions, in the stored state only after its Event (`told`).
     pub fn settle(&mut self, settle: &Settle, now: Timestamp) {
-        let new: Vec<Mark> = settle.marks.iter().filter(|mark| !self.state.settled.contains_key(mark)).copied().collect();
+        let new: Vec<Mark> =
+            settle.marks.iter().filter(|mark| !self.state.settled.contains_key(mark)).copied().collect();
         if new.is_empty() {
             return;
         }
@@ -380,10 +381,4 @@ impl Attempt {
 fn is_older(row: &Row, held: &Row) -> bool {
     let number = |row: &Row| row.resource_version.parse::<u128>().ok();
     row.uid == held.uid && number(row).zip(number(held)).is_some_and(|(new, old)| new < old)
-}
-
-/// How long something has lasted at `now`.
-#[must_use]
-pub fn lasted(since: Timestamp, now: Timestamp) -> Duration {
-    Duration::try_from(now.duration_since(since)).unwrap_or(Duration::ZERO)
 }

@@ -49,7 +49,9 @@ pub enum WriteOp {
 #[must_use]
 pub fn writes(rulebook: &Rulebook, world: &World, intent: &Intent) -> Vec<Write> {
     let on = |op: WriteOp| Write { object: intent.target.clone(), op };
-    let patch = |body: Json| world.get(&intent.target).map(|entry| on(WriteOp::MergePatch(with_version(body, &entry.row.resource_version))));
+    let patch = |body: Json| {
+        world.get(&intent.target).map(|entry| on(WriteOp::MergePatch(with_version(body, &entry.row.resource_version))))
+    };
     let recorded = |body: Json| patch(merge(body, record(rulebook, world, intent)));
     match &intent.effect {
         Effect::RollingRestart => recorded(restart(rulebook, intent)).into_iter().collect(),
@@ -59,20 +61,27 @@ pub fn writes(rulebook: &Rulebook, world: &World, intent: &Intent) -> Vec<Write>
         Effect::Sync => recorded(sync(rulebook, world, intent)).into_iter().collect(),
         Effect::RefreshApplication { hard, at } => {
             let how = if *hard { "hard" } else { "normal" };
-            let keys = json!({"argocd.argoproj.io/refresh": how, "argocd.argoproj.io/refresh-timestamp": at.to_string()});
+            let keys =
+                json!({"argocd.argoproj.io/refresh": how, "argocd.argoproj.io/refresh-timestamp": at.to_string()});
             recorded(json!({"metadata": {"annotations": keys}})).into_iter().collect()
         }
         Effect::Touch => recorded(json!({})).into_iter().collect(),
-        Effect::Annotate { key, value } => recorded(json!({"metadata": {"annotations": {&**key: value}}})).into_iter().collect(),
-        Effect::Label { key, value } => recorded(json!({"metadata": {"labels": {&**key: value}}})).into_iter().collect(),
+        Effect::Annotate { key, value } => {
+            recorded(json!({"metadata": {"annotations": {&**key: value}}})).into_iter().collect()
+        }
+        Effect::Label { key, value } => {
+            recorded(json!({"metadata": {"labels": {&**key: value}}})).into_iter().collect()
+        }
         Effect::WaveRecord { complete, failed } => {
             let text = |wave: &Option<i32>| wave.map_or(Json::Null, |wave| Json::String(wave.to_string()));
             let keys = json!({WAVE_COMPLETE: text(complete), WAVE_FAILED: text(failed)});
             patch(json!({"metadata": {"annotations": keys}})).into_iter().collect()
         }
         Effect::Status(changes) => {
-            let keys: Map<String, Json> =
-                changes.iter().map(|(key, value)| (key.to_string(), value.clone().map_or(Json::Null, Json::String))).collect();
+            let keys: Map<String, Json> = changes
+                .iter()
+                .map(|(key, value)| (key.to_string(), value.clone().map_or(Json::Null, Json::String)))
+                .collect();
             patch(json!({"metadata": {"annotations": keys}})).into_iter().collect()
         }
         Effect::Event(draft) => vec![event(rulebook, world, &intent.target, draft)],
@@ -147,7 +156,8 @@ fn sync(rulebook: &Rulebook, world: &World, intent: &Intent) -> Json {
 fn record(rulebook: &Rulebook, world: &World, intent: &Intent) -> Json {
     let fields = rulebook.record_of(intent.target.kind);
     let held = world.get(&intent.target).and_then(|entry| entry.row.record.clone());
-    let held: BTreeSet<Mark> = held.iter().flat_map(|record| record.split(',')).filter_map(|m| m.parse().ok()).collect();
+    let held: BTreeSet<Mark> =
+        held.iter().flat_map(|record| record.split(',')).filter_map(|m| m.parse().ok()).collect();
     let mut marks = held;
     if marks.len() > RECORD_MARKS_CLEAN {
         let live = live_marks(rulebook, world, &intent.target);
@@ -213,12 +223,14 @@ fn finished_causes(rulebook: &Rulebook, world: &World, rule: &Rule) -> Vec<Cause
 /// An Event. Its name is derived from what it says, so creating it again is refused by the server: done.
 fn event(rulebook: &Rulebook, world: &World, on: &ObjectRef, draft: &EventDraft) -> Write {
     let kind = rulebook.kind(on.kind);
-    let api = kind.map(|k| if k.group.is_empty() { k.version.to_string() } else { format!("{}/{}", k.group, k.version) });
+    let api =
+        kind.map(|k| if k.group.is_empty() { k.version.to_string() } else { format!("{}/{}", k.group, k.version) });
     let namespace: Arc<str> = if on.namespace.is_empty() { Arc::from("default") } else { on.namespace.clone() };
     let name: Arc<str> = Arc::from(format!("{}.{}", cut(&on.name, 200), draft.mark));
     let uid = world.get(on).map(|entry| entry.row.uid.to_string()).unwrap_or_default();
     let labels = draft.notification.iter().map(|n| ("mlops.dev/notification-type".to_owned(), json!(&**n)));
-    let labels: Map<String, Json> = labels.chain([("app.kubernetes.io/managed-by".to_owned(), json!("tidegate"))]).collect();
+    let labels: Map<String, Json> =
+        labels.chain([("app.kubernetes.io/managed-by".to_owned(), json!("tidegate"))]).collect();
     let time = jiff::Timestamp::from_second(draft.time.as_second()).unwrap_or(draft.time).to_string();
     let body = json!({
         "apiVersion": "v1",
@@ -265,4 +277,3 @@ fn cut(text: &str, bytes_max: usize) -> &str {
     let end = (0..=bytes_max).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
     text.get(..end).unwrap_or("")
 }
-

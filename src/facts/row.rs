@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use crate::expr::{Interner, Projection, Value};
+use crate::expr::{Interner, Map, Projection, Value};
 
 /// Longest annotation value kept; a longer one is cut and marked, so that hostile objects cost little. Bytes.
 pub const ANNOTATION_BYTES_MAX: usize = 64 * 1024;
@@ -107,7 +107,7 @@ impl Row {
             labels: kept(meta.get("labels"), &keep.labels, interner),
             annotations: kept(annotations, &keep.annotations, interner),
             record: record.map(Arc::from),
-            fields: keep.projection.project(object, interner).unwrap_or_else(|| Value::Map(Arc::default())),
+            fields: keep.projection.project(object, interner).unwrap_or_else(|| Value::Map(Map::default())),
         })
     }
 

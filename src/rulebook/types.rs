@@ -452,8 +452,10 @@ impl Rulebook {
     /// InferenceService the record is what rolls its pods, so it lies where it reaches the pod template.
     #[must_use]
     pub fn record_of(&self, kind: KindIx) -> (Vec<String>, String) {
-        let inference = self.kind(kind).is_some_and(|k| &*k.group == "serving.kserve.io" && &*k.kind == "InferenceService");
-        let path: &[&str] = if inference { &["spec", "predictor", "annotations"] } else { &["metadata", "annotations"] };
+        let inference =
+            self.kind(kind).is_some_and(|k| &*k.group == "serving.kserve.io" && &*k.kind == "InferenceService");
+        let path: &[&str] =
+            if inference { &["spec", "predictor", "annotations"] } else { &["metadata", "annotations"] };
         (path.iter().map(|step| (*step).to_owned()).collect(), format!("tidegate.dev/fired.{}", self.id))
     }
 
