@@ -2,6 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::error::Fault;
+use super::value::Value;
+
 /// The first second of year 1 and the last of year 9999: CEL's range of timestamps.
 const TIMESTAMP_SECONDS_MIN: i64 = -62_135_596_800;
 const TIMESTAMP_SECONDS_MAX: i64 = 253_402_300_799;
@@ -112,4 +115,38 @@ fn has_rfc3339_shape(text: &[u8]) -> bool {
         }
     };
     rest == b"Z" || fits(b"+00:00", rest) || fits(b"-00:00", rest)
+}
+
+/// `getHours()` and its like: a part of a timestamp in UTC, or the whole of a duration in that unit. Months, days of the month
+/// (`getDayOfMonth`) and of the year count from 0, `getDate` from 1, days of the week from 0 for Sunday.
+pub(super) fn part(args: &[&Value], name: &str) -> Result<Value, Fault> {
+    let part = match args {
+        [Value::Timestamp(t)] => timestamp_part(*t, name),
+        [Value::Duration(d)] => match name {
+            "getHours" => Some(d.as_hours()),
+            "getMinutes" => Some(d.as_mins()),
+            "getSeconds" => Some(d.as_secs()),
+            "getMilliseconds" => i64::try_from(d.as_millis()).ok(),
+            _ => None,
+        },
+        _ => None,
+    };
+    part.map(Value::Int).ok_or(Fault::NoOverload)
+}
+
+fn timestamp_part(timestamp: Timestamp, name: &str) -> Option<i64> {
+    let time = timestamp.to_zoned(jiff::tz::TimeZone::UTC);
+    Some(match name {
+        "getFullYear" => i64::from(time.year()),
+        "getMonth" => i64::from(time.month()) - 1,
+        "getDate" => i64::from(time.day()),
+        "getDayOfMonth" => i64::from(time.day()) - 1,
+        "getDayOfWeek" => i64::from(time.weekday().to_sunday_zero_offset()),
+        "getDayOfYear" => i64::from(time.day_of_year()) - 1,
+        "getHours" => i64::from(time.hour()),
+        "getMinutes" => i64::from(time.minute()),
+        "getSeconds" => i64::from(time.second()),
+        "getMilliseconds" => i64::from(time.subsec_nanosecond() / 1_000_000),
+        _ => return None,
+    })
 }

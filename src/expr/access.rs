@@ -1,0 +1,124 @@
+//! Compiling field and index access, and `has`.
+
+use std::sync::Arc;
+
+use super::compile::{Compiled, Compiler};
+use super::program::{Index, Node, Op, Select, SelectStep};
+use super::types::Type;
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::syntax::tree::{Expr, ExprNode, Name};
+
+impl Compiler<'_> {
+    /// A run `a.b.?c.d` becomes one node.
+    pub(super) fn select(&mut self, expr: &Expr) -> Compiled {
+        let mut steps: Vec<(&Name, bool, Span)> = Vec::new();
+        let mut base = expr;
+        loop {
+            match &base.node {
+                ExprNode::Select(inner, name) => {
+                    steps.push((name, false, base.span));
+                    base = inner;
+                }
+                ExprNode::OptSelect(inner, name) => {
+                    steps.push((name, true, base.span));
+                    base = inner;
+                }
+                _ => break,
+            }
+        }
+        steps.reverse();
+        let (base_node, mut kind) = self.node(base)?;
+        let mut text = written(base);
+        let mut plain = true;
+        for (name, optional, span) in &steps {
+            kind = self.field_type(kind, name, *optional, *span)?;
+            plain &= !optional;
+            if plain {
+                text = join_path(&text, &name.node);
+            }
+        }
+        let steps = steps.iter().map(|(name, optional, _)| SelectStep { name: Arc::from(name.node.as_str()), optional: *optional });
+        let select = Select { base: base_node, steps: steps.collect(), text };
+        Some((Node { op: Op::Select(Box::new(select)), span: expr.span }, kind))
+    }
+
+    fn field_type(&mut self, of: Type, name: &Name, optional: bool, span: Span) -> Option<Type> {
+        let (inner, was_optional) = match of {
+            Type::Optional(inner) => (*inner, true),
+            other => (other, false),
+        };
+        let field = match inner {
+            Type::Any | Type::Dyn => inner,
+            Type::Map(of) => *of,
+            other => {
+                let message = format!("a {other} has no field `{}`", name.node);
+                let mut diagnostic = Diagnostic::error(Code::EXPRESSION_TYPE, name.span, message);
+                if matches!(other, Type::List(_)) {
+                    diagnostic = diagnostic.help("take an element with `[0]`, or ask of all with `.all(x, …)`, `.exists(x, …)`");
+                }
+                let _ = span;
+                self.error(diagnostic);
+                return None;
+            }
+        };
+        Some(if optional || was_optional { Type::optional(field) } else { field })
+    }
+
+    pub(super) fn index(&mut self, base: &Expr, key: &Expr, optional: bool, span: Span) -> Compiled {
+        let (b, k) = (self.node(base), self.node(key));
+        let ((base_node, kind), (key_node, key_kind)) = (b?, k?);
+        let (inner, was_optional) = match kind {
+            Type::Optional(inner) => (*inner, true),
+            other => (other, false),
+        };
+        let number = |k: &Type| k.is_number() || matches!(k, Type::Any | Type::Dyn);
+        let element = match inner {
+            Type::Any => Type::Any,
+            Type::Dyn if number(&key_kind) || key_kind.fits(&Type::String) => Type::Dyn,
+            Type::List(of) if number(&key_kind) => *of,
+            Type::Map(of) if key_kind.fits(&Type::String) => *of,
+            other => {
+                let message = format!("a {other} has no element at a {key_kind}");
+                return self.mismatch(key.span, message, span, &key_kind);
+            }
+        };
+        let kind = if optional || was_optional { Type::optional(element) } else { element };
+        let index = Index { base: base_node, key: key_node, optional, text: written(base) };
+        Some((Node { op: Op::Index(Box::new(index)), span }, kind))
+    }
+
+    pub(super) fn has(&mut self, inner: &Expr, span: Span) -> Compiled {
+        let (ExprNode::Select(base, name) | ExprNode::OptSelect(base, name)) = &inner.node else {
+            let diagnostic = Diagnostic::error(Code::EXPRESSION_FUNCTION, inner.span, "`has` asks for a field");
+            return self.error(diagnostic.help("write it as `has(a.b)`"));
+        };
+        let (node, kind) = self.node(base)?;
+        self.field_type(kind, name, false, inner.span)?;
+        Some((Node { op: Op::Has(Box::new(node), Arc::from(name.node.as_str())), span }, Type::Bool))
+    }
+}
+
+/// An expression as a path, for errors: `self.` at the start left out, constants in brackets, calls shortened to `f(…)`.
+pub(super) fn written(expr: &Expr) -> String {
+    match &expr.node {
+        ExprNode::Ident(name) => name.clone(),
+        ExprNode::Select(base, name) => join_path(&written(base), &name.node),
+        ExprNode::OptSelect(base, name) => format!("{}.?{}", written(base), name.node),
+        ExprNode::Index(base, key) => format!("{}[{}]", written(base), written(key)),
+        ExprNode::OptIndex(base, key) => format!("{}[?{}]", written(base), written(key)),
+        ExprNode::Call(name, _) => format!("{}(…)", name.node),
+        ExprNode::Method(base, name, _) => format!("{}.{}(…)", written(base), name.node),
+        ExprNode::Macro(op, base, ..) => format!("{}.{}(…)", written(base), super::fold::name(*op)),
+        ExprNode::Has(inner) => format!("has({})", written(inner)),
+        ExprNode::String(text) => serde_json::Value::from(text.as_str()).to_string(),
+        ExprNode::Int(i) => i.to_string(),
+        ExprNode::Uint(u) => u.to_string(),
+        ExprNode::Double(d) => d.to_string(),
+        ExprNode::Bool(b) => b.to_string(),
+        _ => "(…)".to_owned(),
+    }
+}
+
+fn join_path(base: &str, name: &str) -> String {
+    if base == "self" { name.to_owned() } else { format!("{base}.{name}") }
+}
