@@ -37,7 +37,9 @@ impl Compiler<'_> {
                 text = join_path(&text, &name.node);
             }
         }
-        let steps = steps.iter().map(|(name, optional, _)| SelectStep { name: Arc::from(name.node.as_str()), optional: *optional });
+        let steps = steps
+            .iter()
+            .map(|(name, optional, _)| SelectStep { name: Arc::from(name.node.as_str()), optional: *optional });
         let select = Select { base: base_node, steps: steps.collect(), text };
         Some((Node { op: Op::Select(Box::new(select)), span: expr.span }, kind))
     }
@@ -54,7 +56,8 @@ impl Compiler<'_> {
                 let message = format!("a {other} has no field `{}`", name.node);
                 let mut diagnostic = Diagnostic::error(Code::EXPRESSION_TYPE, name.span, message);
                 if matches!(other, Type::List(_)) {
-                    diagnostic = diagnostic.help("take an element with `[0]`, or ask of all with `.all(x, …)`, `.exists(x, …)`");
+                    diagnostic =
+                        diagnostic.help("take an element with `[0]`, or ask of all with `.all(x, …)`, `.exists(x, …)`");
                 }
                 let _ = span;
                 self.error(diagnostic);

@@ -4,9 +4,10 @@ use super::compile::{Compiled, Compiler};
 use super::functions::{self, Function};
 use super::pattern;
 use super::program::{Fold, Node, Op, OptMap};
-use super::suggest::closest;
+
 use super::types::Type;
 use super::value::Value;
+use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::syntax::tree::{Expr, ExprNode, MacroOp, Name};
 
@@ -63,8 +64,10 @@ impl Compiler<'_> {
         let mut diagnostic =
             Diagnostic::error(Code::EXPRESSION_FUNCTION, name.span, format!("there is no {what} `{word}`"));
         let methods = || functions::names(true).chain(LAZY.iter().copied()).chain(MACROS.iter().copied());
-        let near = if method { closest(word, methods()) } else { closest(word, functions::names(false).chain(["has"])) };
-        let other_form = if method { functions::find(word, false).map(|f| f.name) } else { methods().find(|m| *m == word) };
+        let near =
+            if method { nearest(word, methods()) } else { nearest(word, functions::names(false).chain(["has"])) };
+        let other_form =
+            if method { functions::find(word, false).map(|f| f.name) } else { methods().find(|m| *m == word) };
         let help = match (near, other_form, word) {
             (_, Some(_), _) if method => format!("it is a function: write `{word}(x)`"),
             (_, Some(_), _) => format!("it is a method: write `x.{word}(…)`"),
@@ -219,7 +222,14 @@ impl Compiler<'_> {
         let flat = name.node == "optFlatMap";
         let kind = match made {
             Type::Optional(_) if flat => made,
-            _ if flat => return self.mismatch(body.span, format!("`optFlatMap` asks for an optional, not a {made}"), body.span, &made),
+            _ if flat => {
+                return self.mismatch(
+                    body.span,
+                    format!("`optFlatMap` asks for an optional, not a {made}"),
+                    body.span,
+                    &made,
+                );
+            }
             _ => Type::optional(made),
         };
         let map = OptMap { base: base_node, local, body: body_node, flat };

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::ops::{Arithmetic, Comparison};
 use super::program::{EXPRESSION_DEPTH_MAX, Lets, Node, Op, Program};
 use super::reads;
-use super::suggest::closest;
+
 use super::types::Type;
 use super::value::Value;
+use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::syntax::tree::{BinaryOp, Expr, ExprNode};
 
@@ -23,12 +24,7 @@ impl Program {
 
     /// As [`Program::compile`], with `let` bindings in sight. They hide variables of the same name.
     #[must_use]
-    pub fn compile_with(
-        expr: &Expr,
-        vars: &[&str],
-        lets: &Lets,
-        diagnostics: &mut Vec<Diagnostic>,
-    ) -> Option<Program> {
+    pub fn compile_with(expr: &Expr, vars: &[&str], lets: &Lets, diagnostics: &mut Vec<Diagnostic>) -> Option<Program> {
         let mut compiler = Compiler { vars, lets, locals: Vec::new(), diagnostics, level: 0, depth: 0 };
         let (root, kind) = compiler.node(expr)?;
         let depth = compiler.depth;
@@ -128,7 +124,7 @@ impl Compiler<'_> {
         let mut diagnostic = Diagnostic::error(Code::UNKNOWN_NAME, span, format!("nothing here is called `{name}`"))
             .label("unknown name");
         let list = known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
-        diagnostic = match closest(name, known.iter().copied()) {
+        diagnostic = match nearest(name, known.iter().copied()) {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
             None if known.is_empty() => diagnostic.help("no names are bound here; texts are written in quotes"),
             None => diagnostic.help(format!("names here are {list}; texts are written in quotes")),
@@ -159,10 +155,13 @@ impl Compiler<'_> {
             return self.mismatch(span, format!("`-` asks for an int or a double, not a {kind}"), a.span, &kind);
         }
         // `-1` is a literal, and a double stays one.
-        let op = match (&node.op, super::ops::negate(match &node.op {
-            Op::Const(value) => value,
-            _ => &Value::Bool(false),
-        })) {
+        let op = match (
+            &node.op,
+            super::ops::negate(match &node.op {
+                Op::Const(value) => value,
+                _ => &Value::Bool(false),
+            }),
+        ) {
             (Op::Const(_), Ok(value)) => Op::Const(value),
             _ => Op::Neg(Box::new(node)),
         };
@@ -239,8 +238,7 @@ impl Compiler<'_> {
     fn comparison(&mut self, op: Comparison, a: &Expr, b: &Expr, span: Span) -> Compiled {
         let (x, y) = (self.node(a), self.node(b));
         let ((x, kx), (y, ky)) = (x?, y?);
-        let ordered =
-            |k: &Type| !matches!(k, Type::List(_) | Type::Map(_) | Type::Optional(_));
+        let ordered = |k: &Type| !matches!(k, Type::List(_) | Type::Map(_) | Type::Optional(_));
         let numbers = kx.is_number() && ky.is_number();
         if !numbers && !kx.fits(&ky) || !ordered(&kx) || !ordered(&ky) {
             return self.clash(op.sign(), (&kx, a), (&ky, b), span);
@@ -331,9 +329,9 @@ impl Compiler<'_> {
     fn clash(&mut self, sign: &str, a: (&Type, &Expr), b: (&Type, &Expr), span: Span) -> Compiled {
         let message = format!("`{sign}` does not work between a {} and a {}", a.0, b.0);
         let mut diagnostic = Diagnostic::error(Code::EXPRESSION_TYPE, span, message);
-        let help = [(a, b), (b, a)].into_iter().find_map(|((k, _), (other, written))| {
-            conversion_help(k, other, &super::access::written(written))
-        });
+        let help = [(a, b), (b, a)]
+            .into_iter()
+            .find_map(|((k, _), (other, written))| conversion_help(k, other, &super::access::written(written)));
         if let Some(help) = help {
             diagnostic = diagnostic.help(help);
         }
@@ -365,7 +363,9 @@ fn conversion_help(kind: &Type, other: &Type, written: &str) -> Option<String> {
     match (kind, other) {
         (Type::Timestamp, Type::Dyn | Type::String) => Some(format!("write `timestamp({written})`")),
         (Type::Duration, Type::Dyn | Type::String) => Some(format!("write `duration({written})`")),
-        (Type::String, Type::Int | Type::Uint | Type::Double | Type::Bool) => Some(format!("write `string({written})`")),
+        (Type::String, Type::Int | Type::Uint | Type::Double | Type::Bool) => {
+            Some(format!("write `string({written})`"))
+        }
         (Type::Double, Type::Int | Type::Uint) => Some(format!("write `double({written})`")),
         _ => None,
     }

@@ -73,7 +73,12 @@ impl<'m> Machine<'m> {
     }
 
     /// The macro's condition with its variable bound; true where there is none. Gives the item back.
-    fn test(&mut self, fold: &'m Fold, item: Cow<'m, Value>, node: &'m Node) -> Result<(bool, Cow<'m, Value>), EvalError> {
+    fn test(
+        &mut self,
+        fold: &'m Fold,
+        item: Cow<'m, Value>,
+        node: &'m Node,
+    ) -> Result<(bool, Cow<'m, Value>), EvalError> {
         self.charge(1, node)?;
         let Some(test) = &fold.test else { return Ok((true, item)) };
         self.locals.truncate(fold.local);

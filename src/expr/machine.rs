@@ -51,7 +51,9 @@ impl<'m> Machine<'m> {
             Op::Index(index) => self.index(index, node),
             Op::Has(base, field) => {
                 let base = self.eval(base)?;
-                has(&base, field).map(bool).ok_or_else(|| no_overload(node, format!("has({}.{field})", base.type_name())))
+                has(&base, field)
+                    .map(bool)
+                    .ok_or_else(|| no_overload(node, format!("has({}.{field})", base.type_name())))
             }
             Op::Call(function, args) => self.call(function, args, node),
             Op::Matches(text, pattern) => {
@@ -183,7 +185,9 @@ impl<'m> Machine<'m> {
             Cow::Owned(value) => walk(&value, select, &mut optional).map(|v| v.cloned().map(Cow::Owned)),
         };
         match found {
-            Ok(found) if optional => Ok(Cow::Owned(Value::Optional(found.map(|v| std::sync::Arc::new(v.into_owned()))))),
+            Ok(found) if optional => {
+                Ok(Cow::Owned(Value::Optional(found.map(|v| std::sync::Arc::new(v.into_owned())))))
+            }
             Ok(Some(value)) => Ok(value),
             Ok(None) => Err(error(node, ErrorKind::Absent(select.text.clone()))),
             Err(what) => Err(no_overload(node, what)),
@@ -200,7 +204,9 @@ impl<'m> Machine<'m> {
             Cow::Owned(value) => element(value, &key, &mut optional).map(|v| v.cloned().map(Cow::Owned)),
         };
         match found {
-            Ok(found) if optional => Ok(Cow::Owned(Value::Optional(found.map(|v| std::sync::Arc::new(v.into_owned()))))),
+            Ok(found) if optional => {
+                Ok(Cow::Owned(Value::Optional(found.map(|v| std::sync::Arc::new(v.into_owned())))))
+            }
             Ok(Some(value)) => Ok(value),
             Ok(None) => Err(error(node, ErrorKind::Absent(format!("{}[{key}]", index.text)))),
             Err(what) => Err(no_overload(node, what)),

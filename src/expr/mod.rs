@@ -25,7 +25,6 @@ mod projection;
 mod reads;
 mod scope;
 mod strings;
-mod suggest;
 mod template;
 mod time;
 mod truth;

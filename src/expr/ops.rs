@@ -121,9 +121,8 @@ fn double(op: Arithmetic, a: f64, b: f64) -> Result<Value, Fault> {
 }
 
 fn time(op: Arithmetic, a: &Value, b: &Value) -> Result<Value, Fault> {
-    let duration = |nanos: i128| {
-        checked_nanos(nanos).map(Value::Duration).ok_or(Fault::Kind(ErrorKind::Overflow("duration")))
-    };
+    let duration =
+        |nanos: i128| checked_nanos(nanos).map(Value::Duration).ok_or(Fault::Kind(ErrorKind::Overflow("duration")));
     let timestamp = |t: Result<jiff::Timestamp, jiff::Error>| {
         let t = t.ok().and_then(checked_timestamp);
         t.map(Value::Timestamp).ok_or(Fault::Kind(ErrorKind::Overflow("timestamp")))

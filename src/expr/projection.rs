@@ -105,10 +105,9 @@ impl Projection {
                 None => Value::List(Arc::new([])),
             },
             Value::Map(map) => Value::Map(match &self.each {
-                Some(each) => map
-                    .iter()
-                    .map(|(k, v)| (k.clone(), self.fields.get(k).unwrap_or(each).project_value(v)))
-                    .collect(),
+                Some(each) => {
+                    map.iter().map(|(k, v)| (k.clone(), self.fields.get(k).unwrap_or(each).project_value(v))).collect()
+                }
                 None => self.project_fields(|name| map.get(name), |inner, v| Some(inner.project_value(v))),
             }),
             scalar => scalar.clone(),

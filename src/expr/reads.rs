@@ -58,9 +58,8 @@ impl Reads {
         let mut paths = self.paths.clone();
         paths.extend(self.result.iter().map(|o| o.read(true)));
         let wholes: Vec<&ReadPath> = paths.iter().filter(|p| p.whole).collect();
-        let covered = |p: &ReadPath| {
-            wholes.iter().any(|w| *w != p && w.slot == p.slot && p.steps.starts_with(&w.steps))
-        };
+        let covered =
+            |p: &ReadPath| wholes.iter().any(|w| *w != p && w.slot == p.slot && p.steps.starts_with(&w.steps));
         paths.iter().filter(|p| !covered(p)).cloned().collect()
     }
 }

@@ -32,7 +32,8 @@ fn two(args: &[&Value], test: impl Fn(&str, &str) -> bool) -> Result {
 pub(super) fn matches(args: &[&Value]) -> Result {
     match args {
         [Value::String(text), Value::String(re)] => {
-            let pattern = pattern::compile(re).map_err(|e| ErrorKind::Refused(format!("not a pattern: `{re}`: {e}")))?;
+            let pattern =
+                pattern::compile(re).map_err(|e| ErrorKind::Refused(format!("not a pattern: `{re}`: {e}")))?;
             Ok(Value::Bool(pattern.is_match(text)))
         }
         _ => Err(Fault::NoOverload),

@@ -9,8 +9,9 @@ use super::value::Value;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::syntax::tree::{Text, TextPart};
 
-/// The longest text that [`Template::render`] makes, in bytes: what Kubernetes allows in an Event's message.
-pub const TEXT_BYTES_MAX: usize = 1024;
+/// The longest text that [`Template::render`] makes, in bytes. (Kubernetes allows 1024 in an Event's message: see
+/// [`Template::render_max`].)
+pub const TEXT_BYTES_MAX: usize = 4096;
 
 /// A compiled text.
 #[derive(Debug)]
