@@ -7,7 +7,7 @@ use super::Out;
 pub enum Format {
     /// For a person at a terminal: source lines, underlines, colours
     Human,
-    /// One finding a line, for grep and logs
+    /// A few lines a finding, the first with its place: for grep and logs
     Plain,
     /// For programs
     Json,

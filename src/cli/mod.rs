@@ -8,10 +8,12 @@ mod check;
 mod files;
 mod format;
 mod out;
+mod report;
 
 pub use files::{Rules, read_rules};
 pub use format::Format;
 pub use out::Out;
+pub use report::{report, summary};
 
 use std::process::ExitCode;
 
