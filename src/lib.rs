@@ -6,4 +6,5 @@
 pub mod cli;
 pub mod diagnostic;
 pub mod expr;
+pub mod rehearse;
 pub mod syntax;
