@@ -1,7 +1,5 @@
 //! From a request that was taken apart to its answer, under the server's lock.
 
-
-
 use bytes::Bytes;
 use http::Method;
 use serde_json::{Value, json};
@@ -214,7 +212,8 @@ impl Call {
                     let cause = Cause::required("fieldManager", "is required for apply patch");
                     return Err(ApiError::invalid_as("meta.k8s.io", "PatchOptions", "", &[cause]));
                 }
-                let manifest: Value = serde_yaml::from_slice(&self.body).map_err(|error| unreadable(error.to_string()))?;
+                let manifest: Value =
+                    serde_yaml::from_slice(&self.body).map_err(|error| unreadable(error.to_string()))?;
                 let Value::Object(manifest) = manifest else { return Err(unreadable("not an object".to_owned())) };
                 state.apply(target, manifest, self.query.flag("force"), &self.options())
             }
@@ -238,7 +237,8 @@ impl Call {
             serde_json::from_slice(&self.body).map_err(|error| error.to_string())
         };
         let why = match parsed {
-            Ok(Value::Object(object)) => return Ok(object),
+            Ok(Value::Object(object)) if !resource.custom || object.contains_key("kind") => return Ok(object),
+            Ok(Value::Object(_)) => return Err(self.kind_missing(resource)),
             Ok(_) => "not an object".to_owned(),
             Err(error) => error,
         };
@@ -246,6 +246,17 @@ impl Call {
             "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: {why}",
             resource.kind
         )))
+    }
+
+    /// Built-in kinds may leave out what they are; custom resources may not.
+    fn kind_missing(&self, resource: &Resource) -> ApiError {
+        let text = String::from_utf8_lossy(&self.body);
+        let short: String = text.chars().take(30).collect();
+        let short = if text.chars().count() > 30 { format!("{short} ...") } else { short };
+        ApiError::bad_request(format!(
+            "the object provided is unrecognized (must be of type {}): Object 'Kind' is missing in '{text}' ({short})",
+            resource.kind
+        ))
     }
 
     fn options(&self) -> WriteOptions {

@@ -62,11 +62,7 @@ impl Owners {
     /// 409 with one cause for each field that another manager owns and holds at another value, unless forced.
     pub fn applied(mut self, apply: &Apply<'_>, live: &Object, manifest: &Object) -> Result<(Object, Self), ApiError> {
         let wanted = fields(manifest);
-        let own = Manager {
-            name: apply.manager.to_owned(),
-            applies: true,
-            api_version: apply.resource.api_version(),
-        };
+        let own = Manager { name: apply.manager.to_owned(), applies: true, api_version: apply.resource.api_version() };
         let contested: Vec<(Manager, Path)> = (self.0.iter().filter(|(manager, _)| **manager != own))
             .flat_map(|(manager, paths)| paths.iter().map(move |path| (manager.clone(), path.clone())))
             .filter(|(_, path)| wanted.iter().any(|w| overlaps(w, path)))
@@ -97,27 +93,26 @@ impl Owners {
 fn conflicts(contested: &[(Manager, Path)]) -> ApiError {
     let who = |manager: &Manager| {
         let version = if manager.applies { String::new() } else { format!(" using {}", manager.api_version) };
-        format!("conflict with {:?}{version}", manager.name)
+        format!("{:?}{version}", manager.name)
     };
     let shown = |path: &Path| path.iter().map(|key| format!(".{key}")).collect::<String>();
-    let causes: Vec<Value> = contested
-        .iter()
-        .map(|(m, path)| json!({"reason": "FieldManagerConflict", "message": who(m), "field": shown(path)}))
-        .collect();
+    let cause = |(manager, path): &(Manager, Path)| {
+        let message = format!("conflict with {}", who(manager));
+        json!({"reason": "FieldManagerConflict", "message": message, "field": shown(path)})
+    };
+    let causes: Vec<Value> = contested.iter().map(cause).collect();
     let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (manager, path) in contested {
         groups.entry(who(manager)).or_default().push(shown(path));
     }
-    let lines: Vec<String> = (groups.iter())
-        .map(|(who, paths)| match paths.as_slice() {
-            [one] => format!("{who}: {one}"),
-            many => format!("{who}:\n- {}", many.join("\n- ")),
-        })
-        .collect();
-    let plural = if contested.len() == 1 { "conflict" } else { "conflicts" };
-    let message = match lines.as_slice() {
-        [one] => format!("Apply failed with {} {plural}: {one}", contested.len()),
-        many => format!("Apply failed with {} {plural}: {}", contested.len(), many.join("\n")),
+    let message = match contested {
+        [(manager, path)] => format!("Apply failed with 1 conflict: conflict with {}: {}", who(manager), shown(path)),
+        many => {
+            let group =
+                |(who, paths): (&String, &Vec<String>)| format!("conflicts with {who}:\n- {}", paths.join("\n- "));
+            let groups: Vec<String> = groups.iter().map(group).collect();
+            format!("Apply failed with {} conflicts: {}", many.len(), groups.join("\n"))
+        }
     };
     ApiError::new(409, "Conflict", message, Some(json!({"causes": causes})))
 }
@@ -125,8 +120,17 @@ fn conflicts(contested: &[(Manager, Path)]) -> ApiError {
 /// The fields of an object that can be owned: its leaves, without what the server sets.
 fn fields(object: &Object) -> BTreeSet<Path> {
     const SYSTEM: &[&str] = &[
-        "name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp",
-        "deletionGracePeriodSeconds", "generateName", "managedFields", "selfLink",
+        "name",
+        "namespace",
+        "uid",
+        "resourceVersion",
+        "generation",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "generateName",
+        "managedFields",
+        "selfLink",
     ];
     let mut found = BTreeSet::new();
     for (key, value) in object.iter().filter(|(key, _)| !matches!(key.as_str(), "apiVersion" | "kind")) {
@@ -180,8 +184,11 @@ fn overlay(target: &mut Value, manifest: &Value) {
 
 fn take_away(target: &mut Value, path: &[String]) {
     let Some((last, parents)) = path.split_last() else { return };
-    let parent = parents.iter().try_fold(target, |value, key| value.get_mut(key));
-    if let Some(Value::Object(map)) = parent {
-        map.remove(last);
+    let parent = parents.iter().try_fold(&mut *target, |value, key| value.get_mut(key));
+    let Some(Value::Object(map)) = parent else { return };
+    map.remove(last);
+    // A map that nobody wants for its own sake goes with its last field.
+    if map.is_empty() && !parents.is_empty() {
+        take_away(target, parents);
     }
 }

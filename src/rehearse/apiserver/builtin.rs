@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::failure::Cause;
 use super::json::{Object, at, drop_nulls, edit_meta, meta_text, put, text};
 use super::kinds::{Generation, Resource};
-use super::validate::data_key_fault;
+use super::validate::{data_key_fault, key_faults};
 
 /// All data of a ConfigMap or Secret together, in bytes.
 const DATA_BYTES_MAX: usize = 1024 * 1024;
@@ -114,8 +114,10 @@ pub(super) fn prepare_create(resource: &Resource, object: &mut Object) {
         });
         object.insert("spec".to_owned(), json!({"finalizers": ["kubernetes"]}));
     }
-    let first = if resource.generation == Generation::Absent { None } else { Some(json!(1)) };
-    edit_meta(object, |meta| put(meta, "generation", first));
+    // Kinds without generations keep whatever number they are given.
+    if resource.generation != Generation::Absent {
+        edit_meta(object, |meta| put(meta, "generation", Some(json!(1))));
+    }
 }
 
 /// Undoes what this kind of write may not change: status on the object itself, all but status on `/status`.
@@ -133,24 +135,30 @@ pub(super) fn prepare_update(resource: &Resource, old: &Object, new: &mut Object
     if resource.custom {
         return;
     }
-    // Built-in kinds let a status write change labels and annotations too; these kinds keep their labels.
+    // Built-in kinds let a status write change labels and annotations too; a Deployment keeps its labels.
     put(new, "metadata", metadata);
-    if matches!(resource.plural.as_str(), "deployments" | "statefulsets" | "daemonsets" | "replicasets") {
+    if resource.plural == "deployments" {
         let labels = at(old, &["metadata", "labels"]).cloned();
-        let keep = matches!(resource.plural.as_str(), "deployments");
-        if keep {
-            edit_meta(new, |meta| put(meta, "labels", labels));
-        }
+        edit_meta(new, |meta| put(meta, "labels", labels));
     }
 }
 
 /// Keeps what only the server may set, then moves the generation when the change is one of those that count.
-pub(super) fn keep_system_fields(resource: &Resource, old: &Object, new: &mut Object) {
-    for field in ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"] {
+pub(super) fn keep_system_fields(resource: &Resource, old: &Object, new: &mut Object, on_status: bool) {
+    const KEPT: [&str; 7] = [
+        "namespace",
+        "uid",
+        "resourceVersion",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "generation",
+    ];
+    for field in KEPT {
         let value = at(old, &["metadata", field]).cloned();
         edit_meta(new, |meta| put(meta, field, value));
     }
-    if counts(resource, old, new) {
+    if !on_status && counts(resource, old, new) {
         bump_generation(new);
     }
 }
@@ -198,7 +206,10 @@ pub(super) fn type_fault(resource: &Resource, object: &Object) -> Option<String>
             _ => "string",
         };
         let expected = if value.is_object() { "string" } else { "map[string]string" };
-        Some(format!("json: cannot unmarshal {found} into Go struct field {}.{field} of type {expected}", resource.kind))
+        Some(format!(
+            "json: cannot unmarshal {found} into Go struct field {}.{field} of type {expected}",
+            resource.kind
+        ))
     })
 }
 
@@ -222,7 +233,7 @@ fn data_faults(object: &Object) -> Vec<Cause> {
         }
     }
     if bytes > DATA_BYTES_MAX {
-        causes.push(Cause::too_long("", DATA_BYTES_MAX));
+        causes.push(Cause::too_long("[]", DATA_BYTES_MAX));
     }
     causes
 }
@@ -230,17 +241,25 @@ fn data_faults(object: &Object) -> Vec<Cause> {
 fn event_faults(resource: &Resource, event: &Object) -> Vec<Cause> {
     let mut causes = Vec::new();
     let (own, regarding) = (meta_text(event, "namespace"), text(event, &["involvedObject", "namespace"]));
-    let matches = if regarding.is_empty() { own == "default" } else { own == regarding };
+    let timed = event.get("eventTime").is_some_and(|time| !time.is_null());
+    // New-style Events (those with an eventTime) may regard an object of another namespace; a cluster-wide object has its
+    // Events in these namespaces only.
+    let matches = match (regarding, timed) {
+        ("", true) => matches!(own, "default" | "kube-system"),
+        ("", false) => own == "default",
+        (regarding, _) => timed || own == regarding,
+    };
     if !matches {
         let value = format!("{regarding:?}");
         causes.push(Cause::invalid("involvedObject.namespace", &value, "does not match event.namespace"));
     }
-    let timed = event.get("eventTime").is_some_and(|time| !time.is_null());
     if timed {
         let new_style = resource.group == "events.k8s.io";
         let controller = if new_style { "reportingController" } else { "reportingComponent" };
+        let name = text(event, &["reportingComponent"]);
+        causes.extend(required_text(event, "reportingComponent", controller, usize::MAX));
+        causes.extend(key_faults(controller, name, name));
         for (stored, field, bytes_max) in [
-            ("reportingComponent", controller, usize::MAX),
             ("reportingInstance", "reportingInstance", EVENT_NAME_BYTES_MAX),
             ("action", "action", EVENT_NAME_BYTES_MAX),
             ("reason", "reason", EVENT_NAME_BYTES_MAX),

@@ -37,7 +37,8 @@ pub(super) fn faults(resource: &Resource, definition: &Object) -> Option<Cause> 
     if !is_definition(resource) {
         return None;
     }
-    let expected = format!("{}.{}", text(definition, &["spec", "names", "plural"]), text(definition, &["spec", "group"]));
+    let expected =
+        format!("{}.{}", text(definition, &["spec", "names", "plural"]), text(definition, &["spec", "group"]));
     let name = meta_text(definition, "name");
     let detail = "must be spec.names.plural+\".\"+spec.group";
     (name != expected).then(|| Cause::invalid("metadata.name", &format!("{name:?}"), detail))

@@ -169,18 +169,13 @@ fn object(value: Value) -> Result<Object, ApiError> {
 
 fn find(state: &State, api_version: &str, kind: &str) -> Result<Arc<Resource>, ApiError> {
     state.registry.find_kind(api_version, kind).ok_or_else(|| {
-        let message = format!("no resource serves kind `{kind}` of `{api_version}`: register it or create its definition");
+        let message =
+            format!("no resource serves kind `{kind}` of `{api_version}`: register it or create its definition");
         ApiError::new(404, "NotFound", message, None)
     })
 }
 
-fn target(
-    state: &State,
-    api_version: &str,
-    kind: &str,
-    namespace: &str,
-    name: &str,
-) -> Result<Target, ApiError> {
+fn target(state: &State, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<Target, ApiError> {
     let resource = find(state, api_version, kind)?;
     let namespace = if resource.namespaced { namespace.to_owned() } else { String::new() };
     Ok(Target { resource, namespace, name: name.to_owned(), status: false })

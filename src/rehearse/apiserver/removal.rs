@@ -78,8 +78,13 @@ impl State {
         let holders = holders(resource, &object, options);
         let marked = !meta_text(&object, "deletionTimestamp").is_empty();
         if holders.is_empty() && !keeps_itself(resource) {
+            // A pod is marked before it goes, and that is a change of its own.
             if resource.plural == "pods" && !resource.custom && !marked {
                 self.mark(resource, &mut object);
+                if !options.dry_run {
+                    let owners = self.owners(&resource.storage, &target.key());
+                    object = (*self.store(&resource.storage, &target.key(), object, owners)).clone();
+                }
             }
             let served = builtin::to_served(resource, &object);
             if !options.dry_run {

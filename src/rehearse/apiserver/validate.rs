@@ -64,10 +64,10 @@ fn annotations(object: &Object) -> Vec<Cause> {
 fn owners(object: &Object) -> Vec<Cause> {
     let mut causes = Vec::new();
     let owners = at(object, &["metadata", "ownerReferences"]).and_then(Value::as_array);
-    for (index, owner) in owners.into_iter().flatten().enumerate() {
+    for owner in owners.into_iter().flatten() {
         for (field, detail) in [("apiVersion", "version must not be empty"), ("kind", ""), ("name", ""), ("uid", "")] {
             if owner.get(field).and_then(Value::as_str).unwrap_or_default().is_empty() {
-                let path = format!("metadata.ownerReferences[{index}].{field}");
+                let path = format!("metadata.ownerReferences.{field}");
                 let detail = if detail.is_empty() { "must not be empty" } else { detail };
                 causes.push(Cause::invalid(&path, "\"\"", detail));
             }
@@ -85,12 +85,18 @@ pub(super) fn name_faults(resource: &Resource, name: &str) -> Option<Cause> {
         (is_subdomain(name), NAME_BYTES_MAX, SUBDOMAIN)
     };
     let long = format!("must be no more than {length_max} bytes");
-    let detail = if name.len() > length_max { long.as_str() } else { rule };
+    let detail = if name.len() > length_max {
+        long.as_str()
+    } else if as_label && name.contains('.') {
+        "must not contain dots"
+    } else {
+        rule
+    };
     (!good || name.len() > length_max).then(|| Cause::invalid("metadata.name", &format!("{name:?}"), detail))
 }
 
 /// What is wrong with a qualified key such as `example.org/name`. `shown` is how the message names it.
-fn key_faults(field: &str, key: &str, shown: &str) -> Vec<Cause> {
+pub(super) fn key_faults(field: &str, key: &str, shown: &str) -> Vec<Cause> {
     let value = format!("{shown:?}");
     let parts: Vec<&str> = key.split('/').collect();
     let (prefix, name) = match parts.as_slice() {

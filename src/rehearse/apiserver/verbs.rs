@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::apply::{Apply, Owners};
 use super::builtin;
 use super::failure::{ApiError, Cause};
-use super::json::{Object, at, edit_meta, finalizers, meta_text, put, revision_of};
+use super::json::{Object, edit_meta, finalizers, meta_text, put, revision_of};
 use super::kinds::Resource;
 use super::state::{Key, State};
 use super::{crd, validate};
@@ -188,8 +188,7 @@ impl State {
         if options.with_status && given_status.is_some() {
             put(&mut new, "status", given_status);
         }
-        builtin::keep_system_fields(resource, &current, &mut new);
-        edit_meta(&mut new, |meta| put(meta, "resourceVersion", at(&current, &["metadata", "resourceVersion"]).cloned()));
+        builtin::keep_system_fields(resource, &current, &mut new, target.status);
         crd::prepare(resource, &mut new);
         check_valid(resource, &new, false, false)?;
         check_finalizers(resource, &current, &new)?;
@@ -264,18 +263,9 @@ fn reduced(given: &Object, new: &Object) -> Object {
     new.iter().filter(|(key, _)| given.contains_key(*key)).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
-/// Whether the object is of the kind that the path names; built-in kinds may leave that out.
+/// Whether the object is of the kind that the path names, where it says so.
 fn check_type(resource: &Resource, object: &mut Object) -> Result<(), ApiError> {
     let (version, kind) = (super::json::text(object, &["apiVersion"]), super::json::text(object, &["kind"]));
-    if kind.is_empty() && resource.custom {
-        let shown = Value::Object(object.clone()).to_string();
-        let short: String = shown.chars().take(27).collect();
-        let short = if shown.chars().count() > 27 { format!("{short} ...") } else { short };
-        return Err(ApiError::bad_request(format!(
-            "the object provided is unrecognized (must be of type {}): Object 'Kind' is missing in '{shown}' ({short})",
-            resource.kind
-        )));
-    }
     if !version.is_empty() && version != resource.api_version() {
         return Err(ApiError::bad_request(format!(
             "the API version in the data ({version}) does not match the expected API version ({})",

@@ -75,8 +75,7 @@ impl Watch {
         if initial || asked.unwrap_or_default() == 0 {
             watch.cursor = current;
         }
-        let asks_for_list = query.has("sendInitialEvents") || asked.is_none();
-        if initial && asks_for_list && bookmarks {
+        if initial && bookmarks {
             watch.bookmark(current, true);
         }
         Ok(watch)
@@ -158,13 +157,17 @@ impl Watch {
             closing: shared.closing.subscribe(),
             shared: Arc::downgrade(shared),
             deadline: now + length,
-            next_bookmark: now + length.saturating_sub(BOOKMARK_BEFORE_END).min(BOOKMARK_PERIOD),
+            next_bookmark: match length.checked_sub(BOOKMARK_BEFORE_END) {
+                Some(last) if !last.is_zero() => now + last.min(BOOKMARK_PERIOD),
+                _ => now + length,
+            },
             over: false,
             watch: self,
         };
-        futures::stream::unfold(session, |mut session| async move {
-            session.next().await.map(|line| (Ok(line), session))
-        })
+        futures::stream::unfold(
+            session,
+            |mut session| async move { session.next().await.map(|line| (Ok(line), session)) },
+        )
     }
 }
 
@@ -192,7 +195,7 @@ impl Session {
             if self.over || !self.watch.pending.is_empty() {
                 continue;
             }
-            let bookmark_due = self.watch.bookmarks && self.next_bookmark < self.deadline;
+            let bookmark_due = self.watch.bookmarks && self.next_bookmark <= self.deadline - BOOKMARK_BEFORE_END;
             // Changes come first: at the very end of its time a watch still delivers what has happened.
             tokio::select! {
                 biased;
