@@ -126,6 +126,26 @@ impl Ledger {
         &mut self.world
     }
 
+    /// The index.
+    #[must_use]
+    pub(super) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Decides everything about an object again at the next tick.
+    pub(super) fn look_at(&mut self, object: &ObjectRef) {
+        self.touch(object);
+        self.note_object(object);
+    }
+
+    /// Forgets what was still to be said.
+    pub(super) fn forget_told(&mut self) {
+        self.tell.clear();
+        self.in_flight.clear();
+        let units: Vec<Unit> = self.acting.iter().cloned().collect();
+        self.dirty.extend(units);
+    }
+
     /// Every verdict that is not at rest.
     pub fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
         self.verdicts.values()
