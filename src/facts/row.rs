@@ -14,6 +14,10 @@ pub const ANNOTATION_BYTES_MAX: usize = 64 * 1024;
 /// What to keep of the objects of one kind.
 #[derive(Clone, Debug, Default)]
 pub struct KindFields {
+    /// The API group of the kind: items of a list do not carry it themselves.
+    pub group: Arc<str>,
+    /// The kind, as `Job`.
+    pub kind: Arc<str>,
     /// Paths below the object's root that expressions read.
     pub projection: Projection,
     /// Label keys that selectors read.
@@ -93,8 +97,8 @@ impl Row {
                 .and_then(Json::as_str),
         };
         Some(Row {
-            namespace: interner.intern(text("namespace")),
-            name: interner.intern(name),
+            namespace: interner.text(text("namespace")),
+            name: interner.text(name),
             uid: Arc::from(text("uid")),
             resource_version: Arc::from(text("resourceVersion")),
             generation: meta.get("generation").and_then(Json::as_i64).unwrap_or(0),
@@ -102,7 +106,7 @@ impl Row {
             deleting: meta.get("deletionTimestamp").is_some_and(|t| !t.is_null()),
             wave: wave.unwrap_or(0),
             wave_given: wave.is_some(),
-            application: application(object, interner),
+            application: application(meta, keep, interner),
             owners: owners(meta, interner),
             labels: kept(meta.get("labels"), &keep.labels, interner),
             annotations: kept(annotations, &keep.annotations, interner),
@@ -135,7 +139,7 @@ fn parse_wave(text: &str) -> Option<i32> {
 
 fn kept(map: Option<&Json>, keys: &BTreeSet<Arc<str>>, interner: &mut Interner) -> Box<[(Arc<str>, Arc<str>)]> {
     let value = |key: &Arc<str>| map.and_then(|m| m.get(&**key)).and_then(Json::as_str);
-    keys.iter().filter_map(|key| value(key).map(|v| (key.clone(), interner.intern(cut(v))))).collect()
+    keys.iter().filter_map(|key| value(key).map(|v| (key.clone(), interner.text(cut(v))))).collect()
 }
 
 /// At most one byte more than [`ANNOTATION_BYTES_MAX`] stays, so that whoever reads it sees that it is too long.
@@ -150,24 +154,20 @@ fn cut(text: &str) -> &str {
 fn owners(meta: &Json, interner: &mut Interner) -> Box<[Owner]> {
     let list = meta.get("ownerReferences").and_then(Json::as_array);
     let mut owner = |reference: &Json| {
-        let mut text = |key: &str| reference.get(key).and_then(Json::as_str).map(|t| interner.intern(t));
+        let mut text = |key: &str| reference.get(key).and_then(Json::as_str).map(|t| interner.text(t));
         Some(Owner { kind: text("kind")?, name: text("name")?, uid: text("uid").unwrap_or_default() })
     };
     list.map(|references| references.iter().filter_map(&mut owner).collect()).unwrap_or_default()
 }
 
 /// By tracking-id alone: with Argo CD's default tracking the label `app.kubernetes.io/instance` is the chart's own word, not a parent.
-fn application(object: &Json, interner: &mut Interner) -> Option<(Option<Arc<str>>, Arc<str>)> {
-    let meta = object.get("metadata")?;
+fn application(meta: &Json, keep: &KindFields, interner: &mut Interner) -> Option<(Option<Arc<str>>, Arc<str>)> {
     let tracking = meta.get("annotations").and_then(|a| a.get("argocd.argoproj.io/tracking-id"));
     if let Some(id) = tracking.and_then(Json::as_str) {
-        let kind = object.get("kind").and_then(Json::as_str);
-        let version = object.get("apiVersion").and_then(Json::as_str).unwrap_or("");
-        let group = version.split_once('/').map_or("", |(group, _)| group);
         let namespace = meta.get("namespace").and_then(Json::as_str).unwrap_or("");
         let name = meta.get("name").and_then(Json::as_str)?;
-        let (ns, app) = tracking_application(id, group, kind?, namespace, name)?;
-        return Some((ns.map(|n| interner.intern(n)), interner.intern(app)));
+        let (ns, app) = tracking_application(id, &keep.group, &keep.kind, namespace, name)?;
+        return Some((ns.map(|n| interner.text(n)), interner.text(app)));
     }
     None
 }
