@@ -4,6 +4,7 @@
 //! `engine` against `facts`. `plan`, rehearsals and the controller (`cluster`) all call that engine.
 
 pub mod cli;
+pub mod cluster;
 pub mod diagnostic;
 pub mod expr;
 pub mod rehearse;

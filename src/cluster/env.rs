@@ -34,11 +34,14 @@ pub struct Env {
 /// Rule files as (name, text), sorted by name; or why they cannot be read.
 pub type RuleTexts = Result<Vec<(String, String)>, String>;
 
+/// Reads rule files.
+pub type Read = Arc<dyn Fn() -> RuleTexts + Send + Sync>;
+
 /// Where rule texts come from.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Rules {
-    /// A folder (its `*.tide` files, not those below), or one file; watched for changes.
-    Path(PathBuf),
+    /// A folder or a file that is watched for changes, and how it is read.
+    Path(PathBuf, Read),
     /// Whatever the channel holds.
     Channel(watch::Receiver<RuleTexts>),
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use kube::core::{DynamicResourceScope, Resource, TypeMeta};
 use kube::core::{ApiResource, ObjectMeta};
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value as Json};
 
 /// What kube's watcher must be able to read (name, namespace, resourceVersion), and the object itself.
@@ -69,10 +69,11 @@ struct Metadata(Json);
 
 impl<'de> Deserialize<'de> for Metadata {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MetadataVisitor).map(Metadata)
+        deserializer.deserialize_any(MetadataVisitor).map(Metadata)
     }
 }
 
+/// Metadata that is no object is none; that it is refused is the business of whoever reads the row.
 struct MetadataVisitor;
 
 impl<'de> Visitor<'de> for MetadataVisitor {
@@ -83,6 +84,31 @@ impl<'de> Visitor<'de> for MetadataVisitor {
     }
 
     fn visit_unit<E: Error>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Json::Null)
     }
 
@@ -146,7 +172,7 @@ mod tests {
 
     #[test]
     fn any_object_is_seen() {
-        for text in [r#"{}"#, r#"{"metadata": null}"#, r#"{"metadata": {"name": 1, "resourceVersion": {}}}"#] {
+        for text in [r#"{}"#, r#"{"metadata": [1]}"#, r#"{"metadata": "a"}"#, r#"{"metadata": null}"#, r#"{"metadata": {"name": 1, "resourceVersion": {}}}"#] {
             assert!(serde_json::from_str::<Seen>(text).is_ok(), "{text}");
         }
     }

@@ -188,6 +188,6 @@ fn trouble(error: &watcher::Error) -> Trouble {
         watcher::Error::NoResourceVersion => error.to_string(),
     };
     // Messages of the same kind differ in resourceVersions and ports.
-    let class = format!("{what}: {why}").chars().filter(|c| !c.is_ascii_digit()).collect();
+    let class: String = format!("{what}: {why}").chars().filter(|c| !c.is_ascii_digit()).collect();
     Trouble { message: format!("{what}: {why}"), class: format!("{class}{}", code(error).unwrap_or(0)) }
 }
