@@ -4,19 +4,20 @@
 //! metrics, `/status`. It decides nothing: the `engine` does.
 //! May not know: what rules mean; cli.
 
-mod client;
-mod discover;
-mod env;
-mod http;
-mod lease;
-mod metrics;
-mod reload;
-mod request;
-mod resource;
-mod seen;
-mod send;
-mod watch;
-mod writer;
+pub mod client;
+pub mod discover;
+pub mod env;
+pub mod http;
+pub mod lease;
+pub mod metrics;
+pub mod reload;
+pub mod request;
+pub mod resource;
+pub mod seen;
+pub mod send;
+pub mod store;
+pub mod watch;
+pub mod writer;
 
 pub use client::{Connection, connect};
 pub use env::{Backoff, Clock, Env, Random, Read, RuleTexts, Rules};

@@ -49,6 +49,8 @@ pub enum Order {
     Merge(Place, Json),
     /// Create an object whose name says all: that it exists already is success.
     Create(Place, Json),
+    /// Create an object that must not exist yet.
+    CreateNew(Place, Json),
     /// Delete pods.
     DeletePods {
         /// Their namespace.
@@ -67,6 +69,13 @@ pub struct Job {
     pub id: u64,
     /// Empty: nothing to do.
     pub orders: Vec<Order>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Merge,
+    Create,
+    CreateNew,
 }
 
 /// A live object, as read or returned by a write; none if it does not exist.
@@ -133,8 +142,9 @@ impl Writer {
                 return (job.id, Outcome::NotLeader);
             }
             let outcome = match order {
-                Order::Merge(place, body) => self.one(place, self.merge(place, body).await, false).await,
-                Order::Create(place, body) => self.one(place, self.create(place, body).await, true).await,
+                Order::Merge(place, body) => self.one(place, self.merge(place, body).await, Way::Merge).await,
+                Order::Create(place, body) => self.one(place, self.create(place, body).await, Way::Create).await,
+                Order::CreateNew(place, body) => self.one(place, self.create(place, body).await, Way::CreateNew).await,
                 Order::DeletePods { namespace, selector, before } => self.delete_pods(namespace, selector, *before).await,
             };
             match outcome {
@@ -159,18 +169,18 @@ impl Writer {
     }
 
     /// What the answer to one write means.
-    async fn one(&self, place: &Place, sent: Sent, creates: bool) -> Outcome {
+    async fn one(&self, place: &Place, sent: Sent, way: Way) -> Outcome {
         let answer = match sent {
             Sent::Answered(answer) => answer,
             Sent::Unanswered(why) => return Outcome::Uncertain(self.live(place).await, why),
         };
         match answer.status.as_u16() {
             200..=299 => Outcome::Done(vec![(place.clone(), Some(answer.body))]),
-            409 if creates && answer.reason() == "AlreadyExists" => Outcome::Done(Vec::new()),
+            409 if way == Way::Create && answer.reason() == "AlreadyExists" => Outcome::Done(Vec::new()),
             // A namespace that is going away, or a quota: not a matter of versions.
-            409 if creates => Outcome::Later(answer.message(), answer.retry_after),
+            409 if way == Way::Create => Outcome::Later(answer.message(), answer.retry_after),
             409 => Outcome::Conflict(self.live(place).await),
-            404 if !creates => Outcome::Conflict(vec![(place.clone(), None)]),
+            404 if way == Way::Merge => Outcome::Conflict(vec![(place.clone(), None)]),
             401 | 429 => Outcome::Later(answer.message(), answer.retry_after),
             400..=499 => Outcome::Refused(self.live(place).await, answer.message()),
             _ => Outcome::Uncertain(self.live(place).await, answer.message()),
