@@ -27,9 +27,11 @@ pub async fn served(client: &Client, wanted: &Resource) -> Served {
     match request::get(client, &wanted.root(), Duration::from_secs(ANSWER_SECONDS_MAX)).await {
         Err(no_answer) => Served::Unclear(no_answer.0),
         Ok(answer) if answer.status.is_success() => compare(wanted, &answer.body),
-        Ok(answer) if answer.status.as_u16() == 404 => {
-            Served::No(format!("the cluster does not serve `{}`: install the CRD of {}", wanted.api_version(), wanted.kind))
-        }
+        Ok(answer) if answer.status.as_u16() == 404 => Served::No(format!(
+            "the cluster does not serve `{}`: install the CRD of {}",
+            wanted.api_version(),
+            wanted.kind
+        )),
         Ok(answer) => Served::Unclear(answer.message()),
     }
 }
@@ -52,7 +54,11 @@ fn compare(wanted: &Resource, list: &Json) -> Served {
     let namespaced = found.get("namespaced").and_then(Json::as_bool).unwrap_or(false);
     if namespaced != wanted.namespaced {
         let word = |namespaced| if namespaced { "in namespaces" } else { "outside namespaces" };
-        return Served::No(format!("in the cluster, {kind} lives {}; the rules say {}", word(namespaced), word(wanted.namespaced)));
+        return Served::No(format!(
+            "in the cluster, {kind} lives {}; the rules say {}",
+            word(namespaced),
+            word(wanted.namespaced)
+        ));
     }
     let verbs = found.get("verbs").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
     if !["list", "watch"].iter().all(|verb| verbs.iter().any(|v| v.as_str() == Some(verb))) {

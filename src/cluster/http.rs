@@ -68,7 +68,8 @@ pub async fn serve(listener: TcpListener, asks: mpsc::Sender<Ask>, mut stop: wat
 async fn ask(asks: mpsc::Sender<Ask>, question: Question) -> Response {
     let (reply, answer) = oneshot::channel();
     if asks.try_send(Ask { question, reply }).is_err() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "too many questions wait, or the controller has ended\n").into_response();
+        return (StatusCode::SERVICE_UNAVAILABLE, "too many questions wait, or the controller has ended\n")
+            .into_response();
     }
     match tokio::time::timeout(Duration::from_secs(ANSWER_SECONDS_MAX), answer).await {
         Ok(Ok(Reply { good, text })) => {

@@ -196,7 +196,10 @@ impl Election {
         let body = self.ours(old);
         let sent = match old {
             None => send::create(&self.env.client, &leases(), &self.env.namespace, &body, self.times.request).await,
-            Some(_) => send::replace(&self.env.client, &leases(), &self.env.namespace, &self.name, &body, self.times.request).await,
+            Some(_) => {
+                send::replace(&self.env.client, &leases(), &self.env.namespace, &self.name, &body, self.times.request)
+                    .await
+            }
         };
         match sent {
             Sent::Answered(Answer { status, body, .. }) if status.is_success() => Ok(body),
@@ -214,15 +217,19 @@ impl Election {
         let now = micro(self.env.clock.now());
         let spec = |key: &str| old.and_then(|lease| lease.get("spec")?.get(key)).cloned();
         let same = old.is_some_and(|lease| self.is_ours(lease));
-        let transitions = spec("leaseTransitions").and_then(|t| t.as_u64()).unwrap_or(0) + u64::from(old.is_some() && !same);
+        let transitions =
+            spec("leaseTransitions").and_then(|t| t.as_u64()).unwrap_or(0) + u64::from(old.is_some() && !same);
         let acquired = spec("acquireTime").filter(|_| same).unwrap_or_else(|| now.clone().into());
-        self.lease(old, &json!({
-            "holderIdentity": *self.env.identity,
-            "leaseDurationSeconds": self.times.lease.as_secs().max(1),
-            "acquireTime": acquired,
-            "renewTime": now,
-            "leaseTransitions": transitions,
-        }))
+        self.lease(
+            old,
+            &json!({
+                "holderIdentity": *self.env.identity,
+                "leaseDurationSeconds": self.times.lease.as_secs().max(1),
+                "acquireTime": acquired,
+                "renewTime": now,
+                "leaseTransitions": transitions,
+            }),
+        )
     }
 
     fn lease(&self, old: Option<&Json>, spec: &Json) -> Json {

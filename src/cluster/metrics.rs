@@ -144,7 +144,8 @@ impl Metrics {
 
     /// Adds one to a counter. Label values in the order of the table.
     pub fn count(&self, id: Id, values: &[&str]) {
-        if let (Some(Series::Counter(family)), Some(labels)) = (self.0.series.get(id as usize), self.labels(id, values)) {
+        if let (Some(Series::Counter(family)), Some(labels)) = (self.0.series.get(id as usize), self.labels(id, values))
+        {
             family.get_or_create(&labels).inc();
         }
     }

@@ -58,7 +58,10 @@ async fn exchange(client: &Client, request: Request<Vec<u8>>) -> Result<Answer, 
     let response = client.send(request.map(kube::client::Body::from)).await.map_err(|error| NoAnswer(chain(&error)))?;
     let (head, body) = response.into_parts();
     let seconds = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    let bytes = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|error| NoAnswer(shortened(&error.to_string())))?;
+    let bytes = Limited::new(body, ANSWER_BYTES_MAX)
+        .collect()
+        .await
+        .map_err(|error| NoAnswer(shortened(&error.to_string())))?;
     let body = serde_json::from_slice(&bytes.to_bytes()).unwrap_or(Json::Null);
     Ok(Answer { status: head.status, body, retry_after: seconds.map(Duration::from_secs) })
 }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use kube::core::{DynamicResourceScope, Resource, TypeMeta};
 use kube::core::{ApiResource, ObjectMeta};
+use kube::core::{DynamicResourceScope, Resource, TypeMeta};
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value as Json};
 
@@ -172,7 +172,13 @@ mod tests {
 
     #[test]
     fn any_object_is_seen() {
-        for text in [r#"{}"#, r#"{"metadata": [1]}"#, r#"{"metadata": "a"}"#, r#"{"metadata": null}"#, r#"{"metadata": {"name": 1, "resourceVersion": {}}}"#] {
+        for text in [
+            r#"{}"#,
+            r#"{"metadata": [1]}"#,
+            r#"{"metadata": "a"}"#,
+            r#"{"metadata": null}"#,
+            r#"{"metadata": {"name": 1, "resourceVersion": {}}}"#,
+        ] {
             assert!(serde_json::from_str::<Seen>(text).is_ok(), "{text}");
         }
     }

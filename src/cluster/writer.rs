@@ -145,7 +145,9 @@ impl Writer {
                 Order::Merge(place, body) => self.one(place, self.merge(place, body).await, Way::Merge).await,
                 Order::Create(place, body) => self.one(place, self.create(place, body).await, Way::Create).await,
                 Order::CreateNew(place, body) => self.one(place, self.create(place, body).await, Way::CreateNew).await,
-                Order::DeletePods { namespace, selector, before } => self.delete_pods(namespace, selector, *before).await,
+                Order::DeletePods { namespace, selector, before } => {
+                    self.delete_pods(namespace, selector, *before).await
+                }
             };
             match outcome {
                 Outcome::Done(objects) => done.extend(objects),
@@ -229,7 +231,8 @@ impl Writer {
             return Err(refused(format!("`{}` is no label selector", selector.escape_debug())));
         }
         let path = pods.collection(namespace).map_err(refused)?;
-        let path = format!("{path}?limit={PODS_MAX}&labelSelector={}", selector.replace('=', "%3D").replace(',', "%2C"));
+        let path =
+            format!("{path}?limit={PODS_MAX}&labelSelector={}", selector.replace('=', "%3D").replace(',', "%2C"));
         match request::get(&self.client, &path, self.deadline).await {
             Ok(Answer { status, body, .. }) if status.is_success() => Ok(body),
             Ok(answer) if matches!(answer.status.as_u16(), 401 | 429 | 500..=599) => {
@@ -312,9 +315,7 @@ mod tests {
 
     #[test]
     fn only_old_pods_that_still_run_are_deleted() {
-        let pod = |name: &str, created: &str, deleted: Option<&str>| {
-            json!({"metadata": {"name": name, "uid": name, "creationTimestamp": created, "deletionTimestamp": deleted}})
-        };
+        let pod = |name: &str, created: &str, deleted: Option<&str>| json!({"metadata": {"name": name, "uid": name, "creationTimestamp": created, "deletionTimestamp": deleted}});
         let list = json!({"items": [
             pod("old", "2026-03-01T08:00:00Z", None),
             pod("same-second", "2026-03-01T09:00:00Z", None),
