@@ -208,8 +208,18 @@ impl Election {
                 Some(lease) => Ok(lease),
                 None => Err("the lease is gone".to_owned()),
             },
-            Sent::Answered(answer) => Err(answer.message()),
-            Sent::Unanswered(why) => Err(why),
+            Sent::Answered(answer) if !answer.status.is_server_error() => Err(answer.message()),
+            Sent::Answered(answer) => self.seen(&body, answer.message()).await,
+            Sent::Unanswered(why) => self.seen(&body, why).await,
+        }
+    }
+
+    /// Without a clear answer: whether the lease is as it was sent.
+    async fn seen(&self, sent: &Json, why: String) -> Result<Json, String> {
+        let same = |lease: &Json, path: &str| lease.pointer(path) == sent.pointer(path);
+        match self.read().await {
+            Ok(Some(lease)) if same(&lease, "/spec/holderIdentity") && same(&lease, "/spec/renewTime") => Ok(lease),
+            _ => Err(why),
         }
     }
 

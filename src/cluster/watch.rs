@@ -155,7 +155,7 @@ impl<R: Send + 'static> Watch<R> {
         watcher(api, config).boxed()
     }
 
-    async fn tell(&self, news: News<R>) -> Result<(), Closed> {
+    async fn tell(&mut self, news: News<R>) -> Result<(), Closed> {
         self.news.send((self.id, news)).await.map_err(|_| Closed)
     }
 }
