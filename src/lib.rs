@@ -7,5 +7,6 @@ pub mod cli;
 pub mod cluster;
 pub mod diagnostic;
 pub mod expr;
+pub mod manifests;
 pub mod rehearse;
 pub mod syntax;

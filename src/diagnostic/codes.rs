@@ -69,4 +69,9 @@ codes! {
     204 NOT_IN_LUA "not-in-lua" "an expression in health that Argo CD's Lua cannot say"
     300 CYCLE "cycle" "what must come after what runs in a circle"
     301 WAVE_ORDER "wave-order" "a resource stands in an earlier wave than what it waits for"
+    400 YAML "yaml" "a manifest is not YAML or JSON as Kubernetes reads it"
+    401 NOT_AN_OBJECT "not-an-object" "a document is not a Kubernetes object"
+    402 YAML_ODDITY "yaml-oddity" "a manifest that is read, but perhaps not as it was meant"
+    403 DUPLICATE_OBJECT "duplicate-object" "two documents are the same object"
+    404 ANNOTATION "annotation" "an annotation that Argo CD does not read as it was meant"
 }

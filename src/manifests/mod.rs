@@ -1,0 +1,24 @@
+//! Manifests: YAML and JSON streams to objects, and what Argo CD reads from them.
+//!
+//! In: files, folders, standard input. Out: [`Document`]s (an object and its place, to the line of each annotation), a [`Platform`] (which Application
+//! an object belongs to, its phases, its wave), findings. A document that cannot be read is a finding and costs no other document.
+//! May not know: rules (rulebook, graph, engine, emit, cluster, rehearse, cli).
+
+mod argocd;
+mod document;
+mod files;
+mod platform;
+mod scope;
+mod yaml;
+
+pub use argocd::{DeletePolicy, HookRead, Phase, WaveRead, delete_policies, read_hook, read_wave};
+pub use document::{Document, Manifests, read_text};
+pub use files::{ReadError, read, read_bounded, walk};
+pub use platform::{App, Application, Defaults, Object, Platform};
+pub use yaml::{YAML_ALIAS_BYTES_MAX, YAML_DEPTH_MAX, YamlError, parse as parse_yaml};
+
+/// A manifest file above this is not read.
+pub const MANIFEST_BYTES_MAX: u64 = 256 << 20;
+
+/// More documents than this are not read.
+pub const DOCUMENTS_MAX: usize = 500_000;

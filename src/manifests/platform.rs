@@ -1,0 +1,328 @@
+//! All objects of some manifests together: whose they are, and when Argo CD applies them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::argocd::{self, DeletePolicy, HookRead, Phase};
+use super::scope::Scopes;
+use super::{Document, Manifests};
+use crate::diagnostic::{self, Code, Diagnostic, Sources, Span};
+
+/// An Application's name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct App {
+    /// The namespace of the Application object; empty when nothing tells.
+    pub namespace: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+}
+
+/// What a rule file says about objects that say nothing themselves.
+#[derive(Clone, Debug, Default)]
+pub struct Defaults {
+    /// `application NS/NAME`
+    pub application: Option<App>,
+    /// `namespace NS`; may be empty
+    pub namespace: Arc<str>,
+}
+
+/// An Application among the manifests.
+#[derive(Clone, Debug)]
+pub struct Application {
+    /// Its name.
+    pub app: App,
+    /// `spec.destination.namespace`; may be empty.
+    pub namespace: Arc<str>,
+    /// The place of its document.
+    pub place: Span,
+}
+
+/// An object, and what Argo CD makes of it.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// API group; empty for core.
+    pub group: Arc<str>,
+    /// API version.
+    pub version: Arc<str>,
+    /// Kind.
+    pub kind: Arc<str>,
+    /// Its namespace: its own, else its Application's destination, else the default; empty for cluster-scoped kinds.
+    pub namespace: Arc<str>,
+    /// Its name; `metadata.generateName` and `*` for objects without one.
+    pub name: Arc<str>,
+    /// The Application that applies it, if anything tells.
+    pub application: Option<App>,
+    /// Wave.
+    pub wave: i64,
+    /// Where the wave stands: the annotation, else the document.
+    pub wave_place: Span,
+    /// Hook, phases.
+    pub hook: HookRead,
+    /// When a hook is deleted; empty for what is no hook.
+    pub delete_policies: Vec<DeletePolicy>,
+    /// The place of the document.
+    pub place: Span,
+    /// The place of each annotation, by key.
+    pub annotation_places: BTreeMap<String, Span>,
+    /// The object. Its `metadata.namespace` is filled in.
+    pub value: Value,
+}
+
+impl Object {
+    /// The value of an annotation; none when an annotation of the object is not a text (then nothing reads any of them).
+    #[must_use]
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        argocd::annotations(&self.value).ok()?.get(key).copied()
+    }
+
+    /// Where an annotation stands; the document where that is not known.
+    #[must_use]
+    pub fn annotation_place(&self, key: &str) -> Span {
+        self.annotation_places.get(key).copied().unwrap_or(self.place)
+    }
+
+    /// The first phase in which it is applied; none for what a sync never applies.
+    #[must_use]
+    pub fn phase(&self) -> Option<Phase> {
+        self.hook.phases.first().copied()
+    }
+}
+
+type Key = (Arc<str>, Arc<str>, Arc<str>, Arc<str>);
+
+/// Everything that some manifests say.
+#[derive(Debug, Default)]
+pub struct Platform {
+    /// Sorted by group, kind, namespace, name; each once.
+    pub objects: Vec<Object>,
+    /// Sorted by name.
+    pub applications: Vec<Application>,
+    /// Findings: those of reading, duplicates, annotations that Argo CD passes over. Sorted.
+    pub diagnostics: Vec<Diagnostic>,
+    index: BTreeMap<Key, usize>,
+}
+
+impl Platform {
+    /// Reads what Argo CD would read.
+    ///
+    /// An object belongs to the Application that its tracking-id names (when that names the object itself), else to one among the manifests that its label
+    /// `argocd.argoproj.io/instance` or `app.kubernetes.io/instance` names, else to the default, else to the only one among the manifests whose destination
+    /// is the object's namespace, else to the only one at all. Applications belong to the default alone (app of apps).
+    #[must_use]
+    pub fn new(manifests: Manifests, defaults: &Defaults, sources: &Sources) -> Self {
+        let Manifests { documents, mut diagnostics } = manifests;
+        let scopes = Scopes::of(documents.iter().map(|d| &d.object));
+        let applications = applications(&documents, defaults);
+        let mut objects: Vec<Object> = Vec::with_capacity(documents.len());
+        for document in documents {
+            if let Some(object) = read(document, &applications, defaults, &scopes, &mut diagnostics) {
+                objects.push(object);
+            }
+        }
+        // Files may come in any order: of two equal objects the one that stands first by file name and line is kept.
+        let place = |o: &Object| (sources.get(o.place.file).map(|s| s.name.clone()), o.place.start);
+        let key = |o: &Object| (o.group.clone(), o.kind.clone(), o.namespace.clone(), o.name.clone());
+        objects.sort_by_cached_key(|o| (key(o), place(o)));
+        let mut platform = Platform { applications, ..Platform::default() };
+        for object in objects {
+            let generated = object.name.ends_with('*');
+            let known = platform.index.get(&key(&object)).and_then(|at| platform.objects.get(*at)).filter(|_| !generated);
+            if let Some(first) = known {
+                let message = format!("the {} `{}` stands twice", object.kind, object.name);
+                let found = Diagnostic::warning(Code::DUPLICATE_OBJECT, head(object.place), message).label("not read");
+                diagnostics.push(found.related(head(first.place), "this one is read"));
+                continue;
+            }
+            platform.index.entry(key(&object)).or_insert(platform.objects.len());
+            platform.objects.push(object);
+        }
+        diagnostic::sort(&mut diagnostics);
+        platform.diagnostics = diagnostics;
+        platform
+    }
+
+    /// The object of this kind and name, whatever its version.
+    #[must_use]
+    pub fn find(&self, group: &str, kind: &str, namespace: &str, name: &str) -> Option<&Object> {
+        let key = (Arc::from(group), Arc::from(kind), Arc::from(namespace), Arc::from(name));
+        self.index.get(&key).and_then(|at| self.objects.get(*at))
+    }
+}
+
+/// The first byte: a whole document is too much to underline.
+fn head(place: Span) -> Span {
+    Span { end: place.start, ..place }
+}
+
+fn text<'v>(object: &'v Value, pointer: &str) -> &'v str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn group_version(object: &Value) -> (Arc<str>, Arc<str>) {
+    let api = text(object, "/apiVersion");
+    let (group, version) = api.split_once('/').unwrap_or(("", api));
+    (group.into(), version.into())
+}
+
+fn is_application(object: &Value) -> bool {
+    text(object, "/kind") == "Application" && text(object, "/apiVersion").starts_with("argoproj.io/")
+}
+
+fn applications(documents: &[Document], defaults: &Defaults) -> Vec<Application> {
+    let found = documents.iter().filter(|d| is_application(&d.object) && !text(&d.object, "/metadata/name").is_empty());
+    let mut applications: Vec<Application> = found
+        .map(|d| {
+            let name: Arc<str> = text(&d.object, "/metadata/name").into();
+            let own: Arc<str> = text(&d.object, "/metadata/namespace").into();
+            let of_default = defaults.application.as_ref().filter(|_| own.is_empty()).map(|a| a.namespace.clone());
+            let app = App { namespace: of_default.unwrap_or(own), name };
+            Application { app, namespace: text(&d.object, "/spec/destination/namespace").into(), place: d.span }
+        })
+        .collect();
+    applications.sort_by(|a, b| a.app.cmp(&b.app));
+    applications.dedup_by(|a, b| a.app == b.app);
+    applications
+}
+
+fn read(
+    document: Document,
+    applications: &[Application],
+    defaults: &Defaults,
+    scopes: &Scopes,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Object> {
+    let Document { span: place, annotations: annotation_places, mut object, .. } = document;
+    let (group, version) = group_version(&object);
+    let kind: Arc<str> = text(&object, "/kind").into();
+    for field in ["name", "namespace"] {
+        let value = object.pointer(&format!("/metadata/{field}"));
+        if let Some(value) = value.filter(|v| !v.is_string() && !v.is_null()) {
+            let message = format!("not read: a {kind} whose `metadata.{field}` is `{value}`, not a text");
+            diagnostics.push(Diagnostic::error(Code::NOT_AN_OBJECT, head(place), message).help("put it in quotes"));
+            return None;
+        }
+    }
+    let name: Arc<str> = match (text(&object, "/metadata/name"), text(&object, "/metadata/generateName")) {
+        ("", "") => {
+            let message = format!("not read: a {kind} without `metadata.name`");
+            diagnostics.push(Diagnostic::warning(Code::NOT_AN_OBJECT, head(place), message));
+            return None;
+        }
+        ("", prefix) => format!("{prefix}*").into(),
+        (name, _) => name.into(),
+    };
+    let own: Arc<str> = text(&object, "/metadata/namespace").into();
+    let application = membership(&object, &group, &kind, &own, &name, applications, defaults);
+    let namespaced = scopes.is_namespaced(&group, &kind);
+    let namespace = if !namespaced {
+        Arc::from("")
+    } else if !own.is_empty() {
+        own
+    } else {
+        let destination = applications.iter().find(|a| Some(&a.app) == application.as_ref()).map(|a| a.namespace.clone());
+        destination.filter(|ns| !ns.is_empty()).unwrap_or_else(|| defaults.namespace.clone())
+    };
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut)
+        && !namespace.is_empty()
+    {
+        metadata.insert("namespace".to_owned(), Value::from(&*namespace));
+    }
+    let wave = argocd::read_wave(&object);
+    let hook = argocd::read_hook(&object);
+    let delete_policies = if hook.hook { argocd::delete_policies(&object) } else { Vec::new() };
+    let wave_place = wave.key.and_then(|key| annotation_places.get(key)).copied().unwrap_or(place);
+    let wave_number = wave.wave;
+    let object = Object {
+        group,
+        version,
+        kind,
+        namespace,
+        name,
+        application,
+        wave: wave_number,
+        wave_place,
+        hook,
+        delete_policies,
+        place,
+        annotation_places,
+        value: object,
+    };
+    oddities(&object, &wave, diagnostics);
+    Some(object)
+}
+
+/// Annotations that Argo CD passes over.
+fn oddities(object: &Object, wave: &argocd::WaveRead, diagnostics: &mut Vec<Diagnostic>) {
+    let mut warn = |key: &str, message: String, help: String| {
+        let place = object.annotation_places.get(key).copied().unwrap_or_else(|| head(object.place));
+        diagnostics.push(Diagnostic::warning(Code::ANNOTATION, place, message).help(help));
+    };
+    for key in argocd::annotations(&object.value).err().into_iter().flatten() {
+        let message = format!("the value of the annotation `{key}` is not a text; the API server refuses the object");
+        warn(&key, message, "put it in quotes".to_owned());
+    }
+    if let Some((key, text)) = &wave.unreadable {
+        let help = format!("write a whole number in quotes, such as `{key}: \"3\"`");
+        warn(key, format!("`{text}` is not a wave; Argo CD passes over it and takes {}", wave.wave), help);
+    }
+    for (key, word) in &object.hook.unreadable {
+        let help = if *key == argocd::HOOK {
+            "one of `PreSync`, `Sync`, `PostSync`, `SyncFail`, `Skip`, `PostDelete`"
+        } else {
+            "Argo CD knows `pre-install`, `pre-upgrade`, `post-install`, `post-upgrade`"
+        };
+        warn(key, format!("`{word}` is not a hook that Argo CD knows"), help.to_owned());
+    }
+}
+
+fn membership(
+    object: &Value,
+    group: &str,
+    kind: &str,
+    namespace: &str,
+    name: &str,
+    applications: &[Application],
+    defaults: &Defaults,
+) -> Option<App> {
+    let annotation = argocd::annotations(object).ok().and_then(|a| a.get("argocd.argoproj.io/tracking-id").copied());
+    if let Some(app) = annotation.and_then(|id| tracked(id, group, kind, namespace, name)) {
+        let same = |a: &&Application| a.app.name == app.name && (app.namespace.is_empty() || a.app.namespace == app.namespace);
+        let default = defaults.application.clone().filter(|a| a.name == app.name);
+        return applications.iter().find(same).map(|a| a.app.clone()).or(default).or(Some(app));
+    }
+    if is_application(object) || kind == "AppProject" {
+        let default = defaults.application.clone();
+        return default.filter(|a| !(is_application(object) && *a.name == *name));
+    }
+    for label in ["argocd.argoproj.io/instance", "app.kubernetes.io/instance"] {
+        let labels = object.pointer("/metadata/labels").and_then(Value::as_object);
+        let value = labels.and_then(|l| l.get(label)).and_then(Value::as_str);
+        if let Some(found) = value.and_then(|value| applications.iter().find(|a| &*a.app.name == value)) {
+            return Some(found.app.clone());
+        }
+    }
+    if defaults.application.is_some() {
+        return defaults.application.clone();
+    }
+    let only = |found: Vec<&Application>| match found.as_slice() {
+        [one] => Some(one.app.clone()),
+        _ => None,
+    };
+    let here = applications.iter().filter(|a| !namespace.is_empty() && &*a.namespace == namespace).collect();
+    only(here).or_else(|| only(applications.iter().collect()))
+}
+
+/// `app:group/Kind:namespace/name`, or `argoNs_app:…`, when it names the object itself (it is copied to children otherwise).
+fn tracked(id: &str, group: &str, kind: &str, namespace: &str, name: &str) -> Option<App> {
+    let mut parts = id.splitn(3, ':');
+    let (app, what, whose) = (parts.next()?, parts.next()?, parts.next()?);
+    let same_kind = what.split_once('/') == Some((group, kind));
+    let (at, called) = whose.split_once('/')?;
+    if !same_kind || called != name || !(namespace.is_empty() || at == namespace) {
+        return None;
+    }
+    let (app_namespace, app_name) = app.split_once('_').unwrap_or(("", app));
+    Some(App { namespace: app_namespace.into(), name: app_name.into() })
+}
