@@ -18,7 +18,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tidegate::diagnostic::{Severity, Sources};
-use tidegate::manifests::{self, App, Defaults, Manifests, Phase, Platform, parse_yaml, read_hook, read_text, read_wave};
+use tidegate::manifests::{
+    self, App, Defaults, Manifests, Phase, Platform, parse_yaml, read_hook, read_text, read_wave,
+};
 
 /// `text => JSON`, or `text => ! message`. The JSON is what sigs.k8s.io/yaml 1.6 gives for the same text.
 fn yaml(text: &str, expected: &str) {
@@ -115,7 +117,10 @@ fn documents_are_read_as_kubernetes_reads_them() {
             "lua: |\n  hs = {}\n  if obj.status ~= nil then\n    hs.status = \"Healthy\"\n  end\n\n  return hs\n",
             r#"{"lua":"hs = {}\nif obj.status ~= nil then\n  hs.status = \"Healthy\"\nend\n\nreturn hs\n"}"#,
         ),
-        ("keep: |+\n  a\n\nstrip: >-\n  folded\n  text\n  \n   more\n", r#"{"keep":"a\n\n","strip":"folded text\n\n more"}"#),
+        (
+            "keep: |+\n  a\n\nstrip: >-\n  folded\n  text\n  \n   more\n",
+            r#"{"keep":"a\n\n","strip":"folded text\n\n more"}"#,
+        ),
         ("indent: |2\n    two\n", r#"{"indent":"  two\n"}"#),
         ("a: 1\r\nb: |\r\n  x\r\n  y\r\n", r#"{"a":1,"b":"x\ny\n"}"#),
         ("a: x # c\nb: x#c\n", r#"{"a":"x","b":"x#c"}"#),
@@ -422,7 +427,10 @@ fn objects_take_the_default_application() {
         application: Some(App { namespace: Arc::from("argocd"), name: Arc::from("root") }),
         namespace: Arc::from("team"),
     };
-    let text = format!("{APPS}{}", "{apiVersion: v1, kind: Pod, metadata: {name: a}}\n---\n{apiVersion: v1, kind: Node, metadata: {name: gpu-1}}\n---\n{apiVersion: v1, kind: Pod, metadata: {name: n}}\n---\n{apiVersion: v1, kind: Pod, metadata: {name: ok, namespace: y}}\n");
+    let text = format!(
+        "{APPS}{}",
+        "{apiVersion: v1, kind: Pod, metadata: {name: a}}\n---\n{apiVersion: v1, kind: Node, metadata: {name: gpu-1}}\n---\n{apiVersion: v1, kind: Pod, metadata: {name: n}}\n---\n{apiVersion: v1, kind: Pod, metadata: {name: ok, namespace: y}}\n"
+    );
     insta::assert_snapshot!(platform(&text, &defaults), @r"
     Node /gpu-1 of argocd/root Sync 0@13 []
     Pod team/a of argocd/root Sync 0@11 []
@@ -438,9 +446,23 @@ fn files_folders_and_their_errors() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name);
     let object = |name: &str| format!("{{apiVersion: v1, kind: Pod, metadata: {{name: {name}}}}}\n");
-    for (name, text) in [("b.yaml", "b"), ("a.yml", "a"), ("sub/c.json", "c"), (".hidden/x.yaml", "x"), ("readme.md", "y"), ("bare", "bare")] {
+    for (name, text) in [
+        ("b.yaml", "b"),
+        ("a.yml", "a"),
+        ("sub/c.json", "c"),
+        (".hidden/x.yaml", "x"),
+        ("readme.md", "y"),
+        ("bare", "bare"),
+    ] {
         std::fs::create_dir_all(path(name).parent().unwrap()).unwrap();
-        let text = if name.ends_with("json") { object(text).replace("apiVersion: v1, kind: Pod, metadata: {name: c}", r#""apiVersion": "v1", "kind": "Pod", "metadata": {"name": "c"}"#) } else { object(text) };
+        let text = if name.ends_with("json") {
+            object(text).replace(
+                "apiVersion: v1, kind: Pod, metadata: {name: c}",
+                r#""apiVersion": "v1", "kind": "Pod", "metadata": {"name": "c"}"#,
+            )
+        } else {
+            object(text)
+        };
         std::fs::write(path(name), text).unwrap();
     }
     std::fs::write(path("latin.yaml"), b"a: 1\nb: \xe9\n").unwrap();

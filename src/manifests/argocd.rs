@@ -145,7 +145,8 @@ pub fn read_hook(object: &Value) -> HookRead {
             match word {
                 "pre-install" | "pre-upgrade" => read.phases.push(Phase::PreSync),
                 "post-install" | "post-upgrade" => read.phases.push(Phase::PostSync),
-                "crd-install" | "pre-delete" | "post-delete" | "pre-rollback" | "post-rollback" | "test" | "test-success" | "test-failure" => {}
+                "crd-install" | "pre-delete" | "post-delete" | "pre-rollback" | "post-rollback" | "test"
+                | "test-success" | "test-failure" => {}
                 other => read.unreadable.push((HELM_HOOK, other.to_owned())),
             }
         }

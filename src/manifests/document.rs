@@ -116,7 +116,11 @@ impl Reader<'_> {
             Ok(Some(composed)) => composed,
             Err(error) => {
                 let template = chunk.contains("{{");
-                let help = if template { "this looks like a template; render it first, for example with `helm template`" } else { "" };
+                let help = if template {
+                    "this looks like a template; render it first, for example with `helm template`"
+                } else {
+                    ""
+                };
                 return self.finding(Code::YAML, Severity::Error, &error, base, help);
             }
         };
@@ -131,7 +135,14 @@ impl Reader<'_> {
     }
 
     /// Takes an object, or each object of a list. `item`: where in nested lists it stands, as in marks.
-    fn object(&mut self, value: Value, bytes: &Range<usize>, source: Option<&Arc<str>>, marks: &[Mark], item: &mut Vec<usize>) {
+    fn object(
+        &mut self,
+        value: Value,
+        bytes: &Range<usize>,
+        source: Option<&Arc<str>>,
+        marks: &[Mark],
+        item: &mut Vec<usize>,
+    ) {
         let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
         let error = if value.is_null() {
             return;
@@ -162,10 +173,24 @@ impl Reader<'_> {
         let annotations = annotations.collect();
         let (file, index, span) = (self.file, self.index, self.span(bytes));
         self.index += 1;
-        self.manifests.documents.push(Document { file, index, span, source: source.cloned(), annotations, object: value });
+        self.manifests.documents.push(Document {
+            file,
+            index,
+            span,
+            source: source.cloned(),
+            annotations,
+            object: value,
+        });
     }
 
-    fn list(&mut self, value: Value, bytes: &Range<usize>, source: Option<&Arc<str>>, marks: &[Mark], item: &mut Vec<usize>) {
+    fn list(
+        &mut self,
+        value: Value,
+        bytes: &Range<usize>,
+        source: Option<&Arc<str>>,
+        marks: &[Mark],
+        item: &mut Vec<usize>,
+    ) {
         let Value::Object(mut fields) = value else { return };
         let Some(Value::Array(items)) = fields.remove("items") else { return };
         // Marks are in the order of the text, which is the order of the items.

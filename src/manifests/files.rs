@@ -69,7 +69,9 @@ pub fn read(paths: &[PathBuf], sources: &mut Sources) -> Result<Manifests, ReadE
                 let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
                 let message = format!("`{name}` is not UTF-8");
                 let span = Span { file: sources.add(name, text), start, end: start.saturating_add(3) };
-                manifests.diagnostics.push(Diagnostic::error(Code::ENCODING, span, message).help("save the file as UTF-8"));
+                manifests
+                    .diagnostics
+                    .push(Diagnostic::error(Code::ENCODING, span, message).help("save the file as UTF-8"));
             }
         }
     }

@@ -128,7 +128,8 @@ impl Platform {
         let mut platform = Platform { applications, ..Platform::default() };
         for object in objects {
             let generated = object.name.ends_with('*');
-            let known = platform.index.get(&key(&object)).and_then(|at| platform.objects.get(*at)).filter(|_| !generated);
+            let known =
+                platform.index.get(&key(&object)).and_then(|at| platform.objects.get(*at)).filter(|_| !generated);
             if let Some(first) = known {
                 let message = format!("the {} `{}` stands twice", object.kind, object.name);
                 let found = Diagnostic::warning(Code::DUPLICATE_OBJECT, head(object.place), message).label("not read");
@@ -221,7 +222,8 @@ fn read(
     } else if !own.is_empty() {
         own
     } else {
-        let destination = applications.iter().find(|a| Some(&a.app) == application.as_ref()).map(|a| a.namespace.clone());
+        let destination =
+            applications.iter().find(|a| Some(&a.app) == application.as_ref()).map(|a| a.namespace.clone());
         destination.filter(|ns| !ns.is_empty()).unwrap_or_else(|| defaults.namespace.clone())
     };
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut)
@@ -288,7 +290,8 @@ fn membership(
 ) -> Option<App> {
     let annotation = argocd::annotations(object).ok().and_then(|a| a.get("argocd.argoproj.io/tracking-id").copied());
     if let Some(app) = annotation.and_then(|id| tracked(id, group, kind, namespace, name)) {
-        let same = |a: &&Application| a.app.name == app.name && (app.namespace.is_empty() || a.app.namespace == app.namespace);
+        let same =
+            |a: &&Application| a.app.name == app.name && (app.namespace.is_empty() || a.app.namespace == app.namespace);
         let default = defaults.application.clone().filter(|a| a.name == app.name);
         return applications.iter().find(same).map(|a| a.app.clone()).or(default).or(Some(app));
     }

@@ -95,7 +95,9 @@ pub(super) fn compose(text: &str) -> Result<Option<Composed>, YamlError> {
         let result = composer.document();
         let back = |range: &mut Range<usize>| *range = unpadded(&pads, range.start)..unpadded(&pads, range.end);
         match result {
-            Err(error) if composer.quoted_indent && pads.len() < PADS_MAX && padded.is_char_boundary(error.bytes.start) => {
+            Err(error)
+                if composer.quoted_indent && pads.len() < PADS_MAX && padded.is_char_boundary(error.bytes.start) =>
+            {
                 pads.push(error.bytes.start);
                 padded.insert_str(error.bytes.start, PAD);
             }
@@ -185,7 +187,8 @@ impl<'t> Composer<'t> {
                 (Event::DocumentEnd, _) => {}
                 (Event::StreamEnd, _) => break,
                 (_, span) => {
-                    let message = "what follows `...` is not read by Kubernetes; begin a document with `---`".to_owned();
+                    let message =
+                        "what follows `...` is not read by Kubernetes; begin a document with `---`".to_owned();
                     self.oddities.push(YamlError { message, bytes: range(&span) });
                     break;
                 }
@@ -203,7 +206,8 @@ impl<'t> Composer<'t> {
             Event::Scalar(text, style, anchor, tag) => {
                 let tag = tag.as_deref().map(tag_name);
                 let plain = style == ScalarStyle::Plain;
-                let value = scalar::resolve(&text, plain, tag.as_deref()).or_else(|message| fail(range(span), message))?;
+                let value =
+                    scalar::resolve(&text, plain, tag.as_deref()).or_else(|message| fail(range(span), message))?;
                 (Node { value, depth: 0, weight: text.len().saturating_add(16), bytes: range(span) }, anchor)
             }
             Event::SequenceStart(_, anchor, _) => (self.sequence(span, at, depth)?, anchor),
@@ -222,7 +226,10 @@ impl<'t> Composer<'t> {
     fn expand(&mut self, weight: usize, span: &Span) -> Result<(), YamlError> {
         self.alias_bytes = self.alias_bytes.saturating_add(weight);
         if self.alias_bytes > YAML_ALIAS_BYTES_MAX {
-            return fail(range(span), format!("anchors and aliases stand for more than {} MiB of values", YAML_ALIAS_BYTES_MAX >> 20));
+            return fail(
+                range(span),
+                format!("anchors and aliases stand for more than {} MiB of values", YAML_ALIAS_BYTES_MAX >> 20),
+            );
         }
         Ok(())
     }
@@ -256,7 +263,8 @@ impl<'t> Composer<'t> {
             let before = self.marks.len();
             let node = self.node(event, &span, inner, depth + 1)?;
             if inner == At::Root {
-                self.marks.insert(before, Mark { item: self.item.clone(), kind: MarkKind::Item, bytes: node.bytes.clone() });
+                self.marks
+                    .insert(before, Mark { item: self.item.clone(), kind: MarkKind::Item, bytes: node.bytes.clone() });
                 self.item.pop();
             }
             deepest = deepest.max(node.depth);

@@ -20,7 +20,10 @@ pub(super) fn resolve(text: &str, plain: bool, tag: Option<&str>) -> Result<Valu
                 Err(format!("`{text}` is not of the type that its tag `!!{}` names", tag.unwrap_or_default()))
             }
         }
-        Some("binary") => Err("the tag `!!binary` is not supported; a ConfigMap's `binaryData` takes the text without the tag".to_owned()),
+        Some("binary") => {
+            Err("the tag `!!binary` is not supported; a ConfigMap's `binaryData` takes the text without the tag"
+                .to_owned())
+        }
         _ => Ok(Value::String(text.to_owned())),
     }
 }
@@ -29,8 +32,11 @@ fn implicit(text: &str) -> Result<Value, String> {
     let value = match text {
         "" | "~" | "null" | "Null" | "NULL" => Some(Value::Null),
         "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Some(Value::Bool(true)),
-        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => Some(Value::Bool(false)),
-        ".nan" | ".NaN" | ".NAN" | ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" | "-.inf" | "-.Inf" | "-.INF" => {
+        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
+            Some(Value::Bool(false))
+        }
+        ".nan" | ".NaN" | ".NAN" | ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" | "-.inf" | "-.Inf"
+        | "-.INF" => {
             return Err(format!("`{text}` is a number that JSON cannot say"));
         }
         _ => match text.as_bytes().first() {

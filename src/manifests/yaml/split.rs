@@ -13,7 +13,8 @@ pub fn split(text: &str) -> Vec<Range<usize>> {
     let mut directives = false;
     let mut content = false;
     for line in text.split_inclusive('\n') {
-        let marker = line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
+        let marker =
+            line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
         if marker {
             if !directives || content {
                 documents.push(start..at);
