@@ -7,6 +7,8 @@ pub mod cli;
 pub mod cluster;
 pub mod diagnostic;
 pub mod expr;
+pub mod facts;
 pub mod manifests;
 pub mod rehearse;
+pub mod rulebook;
 pub mod syntax;

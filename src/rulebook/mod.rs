@@ -4,9 +4,13 @@
 //! facts must keep of each kind.
 //! May not know: clusters, time (graph, engine, emit, manifests, cluster, rehearse, cli).
 
+mod annotations;
 mod fields;
 mod health;
+mod resolve;
 mod types;
 
+pub use annotations::rules_of;
 pub use health::{Health, HealthStatus, MESSAGE_BYTES_MAX, Run, health, run_of};
+pub use resolve::{Compiled, LIBRARY, Options, load, load_condition, resolve, rulebook_id};
 pub use types::*;

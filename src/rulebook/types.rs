@@ -295,7 +295,7 @@ pub struct ExprTest {
 pub struct Action {
     /// What is done.
     pub verb: Verb,
-    /// Canonical text, such as `restart isvc serving/fraud`.
+    /// Canonical text with the namespace, such as `restart isvc serving/fraud`.
     pub text: String,
     /// Where.
     pub span: Span,
@@ -442,6 +442,17 @@ impl Rulebook {
     pub fn say(&self, object: &ObjectRef) -> String {
         let short = self.kind(object.kind).map_or("?", |k| &k.short);
         if object.namespace.is_empty() || object.namespace == self.namespace {
+            format!("{short} {}", object.name)
+        } else {
+            format!("{short} {}/{}", object.namespace, object.name)
+        }
+    }
+
+    /// `notebook team/train`: the canonical name, with the namespace whatever the default is.
+    #[must_use]
+    pub fn say_whole(&self, object: &ObjectRef) -> String {
+        let short = self.kind(object.kind).map_or("?", |k| &k.short);
+        if object.namespace.is_empty() {
             format!("{short} {}", object.name)
         } else {
             format!("{short} {}/{}", object.namespace, object.name)

@@ -1,0 +1,102 @@
+//! Canonical texts: what a resolved thing is called in reasons, records and snapshots. Every name carries its namespace, so that a
+//! text does not depend on defaults; selectors are sorted.
+
+use std::fmt::Write;
+
+use super::context::Resolver;
+use crate::rulebook::{Filter, Selection};
+use crate::syntax::tree::{Expr, Predicate, Quantifier, Text};
+
+/// `any` or `every`; empty for one.
+pub(super) fn quantifier(quantifier: Quantifier) -> &'static str {
+    match quantifier {
+        Quantifier::One => "",
+        Quantifier::Any => "any",
+        Quantifier::Every => "every",
+    }
+}
+
+/// A condition's words.
+pub(super) fn predicate(predicate: Predicate) -> &'static str {
+    match predicate {
+        Predicate::Succeeds => "succeeds",
+        Predicate::Fails => "fails",
+        Predicate::HasSucceeded => "has succeeded",
+        Predicate::HasFailed => "has failed",
+        Predicate::Healthy => "is healthy",
+        Predicate::Progressing => "is progressing",
+        Predicate::Degraded => "is degraded",
+        Predicate::Suspended => "is suspended",
+        Predicate::Missing => "is missing",
+        Predicate::Stale => "is stale",
+    }
+}
+
+/// `1h30m`, `7d`, `0s`.
+pub(super) fn duration(seconds: u64) -> String {
+    let mut text = String::new();
+    let mut rest = seconds;
+    for (unit, size) in [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)] {
+        let count = rest / size;
+        rest %= size;
+        if count > 0 {
+            let _ = write!(text, "{count}{unit}");
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
+/// An expression on one line.
+pub(super) fn expr(expr: &Expr) -> String {
+    crate::syntax::print_expr(expr)
+}
+
+/// A text with its quotes.
+pub(super) fn text(text: &Text) -> String {
+    crate::syntax::print_text(text)
+}
+
+/// A selector.
+pub(super) fn filter(resolver: &Resolver<'_>, filter: &Filter) -> String {
+    match filter {
+        Filter::Label(key, value) => format!("with label {}={}", quoted(key), quoted(value)),
+        Filter::Wave(wave) => format!("in wave {wave}"),
+        Filter::Application(app) => format!("of application {}/{}", app.namespace, app.name),
+        Filter::Owner(kind, name) => format!("owned by {} {name}", resolver.short(*kind)),
+        Filter::Series(_, name) => format!("of pipeline {name}"),
+        Filter::Where(_, text) => format!("where ({text})"),
+    }
+}
+
+/// `job ml/train` or `every notebook in namespace ml in wave 3`.
+pub(super) fn selection(resolver: &Resolver<'_>, selection: &Selection) -> String {
+    if let Some(object) = &selection.object {
+        return resolver.say(object);
+    }
+    let mut text = format!("{} {}", quantifier(selection.quantifier), resolver.short(selection.kind));
+    if let Some(namespace) = &selection.namespace {
+        let _ = write!(text, " in namespace {namespace}");
+    }
+    for each in &selection.filters {
+        let _ = write!(text, " {}", filter(resolver, each));
+    }
+    text
+}
+
+/// A value of a label: bare where that reads back, else quoted.
+pub(super) fn quoted(value: &str) -> String {
+    let bare = !value.is_empty() && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b));
+    if bare { value.to_owned() } else { format!("{value:?}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::duration;
+
+    #[test]
+    fn durations() {
+        for (seconds, text) in [(0, "0s"), (90, "1m30s"), (600, "10m"), (604_800, "7d"), (93_784, "1d2h3m4s")] {
+            assert_eq!(duration(seconds), text);
+        }
+    }
+}
