@@ -30,7 +30,7 @@ use tidegate::rehearse::apiserver::ApiServer;
 static CLUSTER: support::Shared = support::Shared::new(support::Parts::NONE);
 
 /// Cases that run at the same time against the real server.
-const CASES_AT_ONCE: usize = 8;
+const CASES_AT_ONCE: usize = 16;
 
 fn case_files() -> Vec<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/conformance");
@@ -46,31 +46,37 @@ fn pretty(code: Option<u16>, answer: &Value) -> String {
 
 /// Plays all cases; gives the differences from what is recorded.
 async fn differences(client: &Client, at_once: usize, record: bool) -> Vec<String> {
-    let mut found = Vec::new();
-    for file in case_files() {
-        let text = std::fs::read_to_string(&file).unwrap();
-        let cases = script::parse(&text);
-        let only = std::env::var("TIDEGATE_CONFORMANCE_CASE").unwrap_or_default();
-        let chosen = cases.iter().filter(|case| case.name.contains(&only));
-        let played: Vec<script::Case> =
-            futures::stream::iter(chosen.clone()).map(|case| run::play(client, case)).buffered(at_once).collect().await;
-        for (case, played) in chosen.zip(&played) {
-            for (number, (step, played)) in case.steps.iter().zip(&played.steps).enumerate() {
-                let (want, got) = (pretty(step.code, &step.answer), pretty(played.code, &played.answer));
-                if want != got {
-                    let diff = similar::TextDiff::from_lines(&want, &got).unified_diff().to_string();
-                    let request = step.request.join(" ");
-                    found.push(format!("{}, step {}: {request}\n{diff}", case.name, number + 1));
-                    break;
-                }
-            }
-        }
-        if record && only.is_empty() {
-            let head = text.split_once("=== ").map_or("", |(head, _)| head);
-            std::fs::write(&file, script::render(head, &played)).unwrap();
+    let only = std::env::var("TIDEGATE_CONFORMANCE_CASE").unwrap_or_default();
+    let files: Vec<(PathBuf, String)> =
+        case_files().into_iter().map(|file| (file.clone(), std::fs::read_to_string(file).unwrap())).collect();
+    let cases: Vec<(&PathBuf, script::Case)> =
+        files.iter().flat_map(|(file, text)| script::parse(text).into_iter().map(move |case| (file, case))).collect();
+    let chosen: Vec<&(&PathBuf, script::Case)> = cases.iter().filter(|(_, case)| case.name.contains(&only)).collect();
+    let plays = futures::stream::iter(&chosen).map(|(_, case)| run::play(client, case));
+    let played: Vec<script::Case> = plays.buffered(at_once).collect().await;
+    if record && only.is_empty() {
+        for (file, text) in &files {
+            let of_file = chosen.iter().zip(&played).filter(|((of, _), _)| *of == file);
+            let answered: Vec<script::Case> = of_file.map(|(_, case)| case.clone()).collect();
+            std::fs::write(file, script::render(head(text), &answered)).unwrap();
         }
     }
-    found
+    chosen.iter().zip(&played).filter_map(|((_, case), played)| difference(case, played)).collect()
+}
+
+/// The first step that was answered otherwise than recorded.
+fn difference(case: &script::Case, played: &script::Case) -> Option<String> {
+    case.steps.iter().zip(&played.steps).enumerate().find_map(|(number, (step, played))| {
+        let (want, got) = (pretty(step.code, &step.answer), pretty(played.code, &played.answer));
+        let diff = || similar::TextDiff::from_lines(&want, &got).unified_diff().to_string();
+        let place = || format!("{}, step {}: {}", case.name, number + 1, step.request.join(" "));
+        (want != got).then(|| format!("{}\n{}", place(), diff()))
+    })
+}
+
+/// What stands before the first case of a file.
+fn head(text: &str) -> &str {
+    text.split_once("=== ").map_or("", |(head, _)| head)
 }
 
 fn check(server: &str, differences: &[String]) {
@@ -98,11 +104,12 @@ async fn a_real_server_gives_the_recorded_answers() {
     let client = cluster.admin().await;
     run::prepare(&client).await;
     let record = std::env::var_os("TIDEGATE_CONFORMANCE_RECORD").is_some();
-    let found = differences(&client, CASES_AT_ONCE, record).await;
+    let (found, of_runtime) =
+        futures::join!(differences(&client, CASES_AT_ONCE, record), runtime::differences(&client));
     if !record {
         check("a real server", &found);
     }
-    check("a real server", &runtime::differences(&client).await);
+    check("a real server", &of_runtime);
 }
 
 #[test]
@@ -110,9 +117,8 @@ fn case_files_are_as_recording_writes_them() {
     let mut names = Vec::new();
     for file in case_files() {
         let text = std::fs::read_to_string(&file).unwrap();
-        let head = text.split_once("=== ").map_or("", |(head, _)| head);
         let cases = script::parse(&text);
-        assert_eq!(script::render(head, &cases), text, "{}", file.display());
+        assert_eq!(script::render(head(&text), &cases), text, "{}", file.display());
         names.extend(cases.into_iter().map(|case| case.name));
     }
     assert!(names.len() + runtime::count() >= 40, "{} cases", names.len());

@@ -92,7 +92,17 @@ impl Normal {
                         kept.push(cause);
                     }
                 }
+                // Conflicts of several managers come in any order.
+                if kept.iter().any(|cause| cause["reason"] == "FieldManagerConflict") {
+                    kept.sort_by_key(Value::to_string);
+                }
                 Value::Array(kept)
+            }
+            // Resources of custom groups are discovered in any order.
+            ("resources", Value::Array(resources)) if resources.iter().all(|resource| resource["name"].is_string()) => {
+                let mut shown: Vec<Value> = resources.iter().map(|resource| self.show(resource)).collect();
+                shown.sort_by_key(|resource| resource["name"].to_string());
+                Value::Array(shown)
             }
             ("message", Value::String(message)) => Value::from(self.message(message)),
             _ => self.show(value),

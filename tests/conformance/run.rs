@@ -78,8 +78,12 @@ pub async fn play(client: &Client, case: &Case) -> Case {
                 (code, Value::Null)
             }
             ["READ", name, count] => {
-                let count = count.parse().unwrap_or(usize::MAX);
-                (200, streams.get_mut(*name).unwrap().read(count).await)
+                let events = streams.get_mut(*name).unwrap();
+                let read = match *count {
+                    "bookmark" => events.bookmark().await,
+                    count => events.read(count.parse().unwrap_or(usize::MAX)).await,
+                };
+                (200, read)
             }
             ["WATCH", path] => {
                 let (code, mut events) = Events::open(client, path, &step.headers).await;
@@ -189,16 +193,38 @@ impl Events {
         (code, Self { lines: lines.boxed() })
     }
 
-    /// Reads so many events, or all until the stream ends.
+    async fn next(&mut self) -> Option<Value> {
+        let next = tokio::time::timeout(Duration::from_secs(30), self.lines.next()).await;
+        let line = next.expect("the watch should have gone on or ended within 30 s")?;
+        Some(serde_json::from_str(&line).unwrap())
+    }
+
+    /// Reads so many events, or all until the stream ends. Bookmarks are left out, but for the one after initial events:
+    /// a server sends them when it likes to.
     async fn read(&mut self, count: usize) -> Value {
         let mut events = Vec::new();
         while events.len() < count {
-            let next = tokio::time::timeout(Duration::from_secs(30), self.lines.next()).await;
-            match next.expect("the watch should have gone on or ended within 30 s") {
-                Some(line) => events.push(serde_json::from_str(&line).unwrap()),
+            match self.next().await {
+                Some(event) if is_plain_bookmark(&event) => {}
+                Some(event) => events.push(event),
                 None => break,
             }
         }
         Value::Array(events)
     }
+
+    /// Reads until a bookmark.
+    async fn bookmark(&mut self) -> Value {
+        loop {
+            match self.next().await {
+                Some(event) if is_plain_bookmark(&event) => return event,
+                Some(_) => {}
+                None => return Value::Null,
+            }
+        }
+    }
+}
+
+fn is_plain_bookmark(event: &Value) -> bool {
+    event["type"] == "BOOKMARK" && event["object"]["metadata"].get("annotations").is_none()
 }

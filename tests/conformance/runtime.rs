@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::{FutureExt, StreamExt, future::BoxFuture};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, VersionMatch};
 use kube::core::{ApiResource, GroupVersionKind, PartialObjectMeta};
 use kube::discovery::{Discovery, Scope};
 use kube::runtime::watcher as watch;
@@ -153,7 +153,10 @@ async fn follow(client: Client, namespace: String, config: watcher::Config) -> V
     let api = gauges(&client, &namespace);
     let (post, patch) = (PostParams::default(), PatchParams::default());
     api.create(&post, &gauge("a", json!({}))).await.unwrap();
-    api.create(&post, &gauge("b", json!({}))).await.unwrap();
+    let b = api.create(&post, &gauge("b", json!({}))).await.unwrap();
+    // kube begins a streaming list at resourceVersion 0, from a cache that may be late: this waits for the cache.
+    let fresh = ListParams::default().at(&b.resource_version().unwrap()).matching(VersionMatch::NotOlderThan);
+    api.list(&fresh).await.unwrap();
     let mut events = watch(api.clone(), config).boxed();
     let mut seen = Vec::new();
     while seen.last().map(String::as_str) != Some("done") {

@@ -11,9 +11,10 @@
 //! ```
 //!
 //! A request is a method and a path, then headers, then a body; `PATCH` also takes the kind of patch. `WATCH path` reads a watch
-//! to its end, `OPEN name path` begins one and `READ name N` reads N of its events, `READ name end` the rest. `$ns`,
-//! `$configmaps`, `$gauges`, `$plains` are the case's namespace and paths in it; `$x(N)` is N letters; `${made.metadata.uid}` is
-//! a field of the answer that was kept `as=made`. The answer is the code and the normalised body; `only=` picks fields of it.
+//! to its end, `OPEN name path` begins one and `READ name N` reads N of its events, `READ name end` the rest, and
+//! `READ name bookmark` up to the next bookmark (the others leave bookmarks out). `$ns`, `$configmaps`, `$gauges`, `$plains`
+//! are the case's namespace and paths in it; `$x(N)` is N letters; `${made.metadata.uid}` is a field of the answer that was
+//! kept `as=made`. The answer is the code and the normalised body; `only=` picks fields of it.
 //! With TIDEGATE_CONFORMANCE_RECORD=1 the answers of the real server are written into these files.
 
 use std::fmt::Write as _;

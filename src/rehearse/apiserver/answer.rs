@@ -212,8 +212,10 @@ impl Call {
                     let cause = Cause::required("fieldManager", "is required for apply patch");
                     return Err(ApiError::invalid_as("meta.k8s.io", "PatchOptions", "", &[cause]));
                 }
-                let manifest: Value =
-                    serde_yaml::from_slice(&self.body).map_err(|error| unreadable(error.to_string()))?;
+                // kube sends JSON here, and not every JSON text means the same in YAML.
+                let manifest = json().or_else(|_| {
+                    serde_yaml::from_slice::<Value>(&self.body).map_err(|error| unreadable(error.to_string()))
+                })?;
                 let Value::Object(manifest) = manifest else { return Err(unreadable("not an object".to_owned())) };
                 state.apply(target, manifest, self.query.flag("force"), &self.options())
             }

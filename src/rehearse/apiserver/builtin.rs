@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::failure::Cause;
-use super::json::{Object, at, drop_nulls, edit_meta, meta_text, put, text};
+use super::json::{Object, at, drop_nulls, edit_meta, meta_text, put, text, whole_numbers};
 use super::kinds::{Generation, Resource};
 use super::validate::{data_key_fault, key_faults};
 
@@ -31,6 +31,7 @@ fn is_event(resource: &Resource) -> bool {
 /// An object as it is stored: Events in the core form, nothing that typed kinds drop.
 pub(super) fn to_storage(resource: &Resource, object: Object) -> Object {
     let mut value = Value::Object(object);
+    whole_numbers(&mut value);
     if !resource.custom {
         drop_nulls(&mut value);
     }

@@ -61,7 +61,24 @@ pub(super) fn put(object: &mut Object, key: &str, value: Option<Value>) {
     };
 }
 
-/// Takes away every null, in lists too, and every map that is empty because of that stays.
+/// Writes whole numbers as integers: to the real server, `1.0` and `1e0` are 1.
+pub(super) fn whole_numbers(value: &mut Value) {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Object(map) => map.values_mut().for_each(whole_numbers),
+        Value::Array(list) => list.iter_mut().for_each(whole_numbers),
+        Value::Number(number) if number.is_f64() => {
+            let whole = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= EXACT);
+            // Exact in this range: the text of a whole float is that of the integer.
+            if let Some(integer) = whole.and_then(|float| format!("{float:.0}").parse::<i64>().ok()) {
+                *value = Value::from(integer);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Takes away every null, in lists too, and leaves the maps that are empty because of that.
 pub(super) fn drop_nulls(value: &mut Value) {
     match value {
         Value::Object(map) => {

@@ -11,22 +11,24 @@
 //! # What is deliberately not implemented
 //!
 //! - Schemas: custom resources are not validated, pruned or defaulted; versions are served without conversion.
-//! - Built-in kinds are neither defaulted nor validated in `spec` and `status` (a Job gets no selector and no labels, and
-//!   its conditions are not cross-checked), save: Events (both groups), keys and size of ConfigMaps and Secrets, Namespaces.
+//! - Built-in kinds are neither defaulted nor validated in `spec` and `status`, and keep unknown fields (a Job gets no
+//!   selector and no labels, and its conditions are not cross-checked), save: Events (both groups), keys and size of ConfigMaps and Secrets, Namespaces.
 //!   Events can be changed after creation. Secrets' `stringData` is not encoded.
 //! - `metadata.managedFields` is not shown. Server-side apply knows owners of fields; each list is one field, also those
 //!   that the real server merges by key.
 //! - Strategic merge patches (415), protobuf, tables, `scale`, `eviction`, `log`, `exec` and other subresources than
 //!   `status`; OpenAPI; aggregation; admission; authentication and authorization (a SelfSubjectAccessReview is always
 //!   allowed; refusals are for the fault hook).
-//! - No controllers: no garbage collection of dependents, nobody takes away the finalizers `orphan` and
-//!   `foregroundDeletion`, and a Namespace that is deleted stays Terminating. Pods end at once, without a grace period.
+//! - No controllers run: nobody completes a Job or makes pods, and dependents, the finalizers `orphan` and
+//!   `foregroundDeletion`, and terminating Namespaces stay until [`ApiServer::collect_garbage`] is called. Pods end at once,
+//!   without a grace period. Events do not expire.
 //! - A definition's resource is served as soon as it is created, not some milliseconds later, and goes at once.
 //! - Continue tokens do not outlive the history of changes; an expired one comes without a token to go on with.
 
 mod answer;
 mod apply;
 mod builtin;
+mod collector;
 mod crd;
 mod discovery;
 mod failure;

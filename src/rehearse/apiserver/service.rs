@@ -32,6 +32,8 @@ pub enum Fault {
     DropAfterApplying,
     /// It is applied and answered after a pause (tokio time).
     Delay(Duration),
+    /// It is applied at once, and answered after a pause (tokio time).
+    AnswerLate(Duration),
 }
 
 /// Decides what becomes of each request; called before it is applied, outside the server's lock.
@@ -40,7 +42,7 @@ pub type FaultHook = Arc<dyn Fn(&RequestInfo) -> Fault + Send + Sync>;
 /// One line of the audit log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AuditRecord {
-    /// When the request was answered, by the server's clock.
+    /// When the request was carried out or refused, by the server's clock.
     pub at: jiff::Timestamp,
     /// The request.
     pub request: RequestInfo,
@@ -130,7 +132,7 @@ impl ApiService {
                 self.audit(info, fault, Outcome::default());
                 return Err(broken());
             }
-            Fault::None | Fault::TimeoutAfterApplying | Fault::DropAfterApplying => {}
+            Fault::None | Fault::TimeoutAfterApplying | Fault::DropAfterApplying | Fault::AnswerLate(_) => {}
         }
         let (answer, changed) = {
             let mut state = self.server.shared.state();
@@ -157,7 +159,11 @@ impl ApiService {
             (_, Ok(Answer::Text(text))) => Ok(respond(200, "text/plain; charset=utf-8", Body::from(text))),
             (_, Err(error)) => Ok(refusal(&error)),
         };
+        let pause = if let Fault::AnswerLate(pause) = fault { pause } else { Duration::ZERO };
         self.audit(info, fault, outcome);
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
         response
     }
 

@@ -169,11 +169,13 @@ impl State {
         collection.signal.send_replace(revision);
     }
 
-    /// Forgets all changes so far: what a long outage of a client, or compaction, does.
+    /// Forgets all changes so far: what compaction does. A watch that has seen them all goes on.
     pub fn forget_history(&mut self) {
         for collection in self.collections.values_mut() {
+            if let Some(last) = collection.changes.back() {
+                collection.forgotten = last.revision;
+            }
             collection.changes.clear();
-            collection.forgotten = self.revision;
         }
     }
 
