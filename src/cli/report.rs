@@ -246,6 +246,7 @@ fn human(texts: &Texts<'_>, diagnostics: &[Diagnostic], colours: bool) -> String
     let handler = GraphicalReportHandler::new_themed(theme)
         .with_width(HUMAN_COLUMNS)
         .with_links(false)
+        .with_primary_span_start()
         .with_context_lines(0)
         .with_show_related_as_nested(true);
     let mut out = String::new();

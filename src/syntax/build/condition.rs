@@ -173,6 +173,11 @@ impl Build<'_> {
             kids.next();
         }
         let kind = self.word(&kids.accept(Rule::kind_word)?);
+        if let ("all" | "each", Quantifier::One) = (kind.node.as_str(), quantifier) {
+            let help = "write `every KIND …` for all of them together, or `any KIND …` for each by itself";
+            self.error(Code::QUANTIFIER, kind.span, format!("`{}` is not a kind", kind.node), help);
+            return None;
+        }
         let mut name = match kids.accept(Rule::resource_name) {
             Some(pair) => self.resource_name(pair),
             None => None,

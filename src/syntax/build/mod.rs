@@ -33,8 +33,7 @@ impl<'d> Build<'d> {
     }
 
     fn span(&self, pair: &Pair<'_>) -> Span {
-        let span = pair.as_span();
-        self.range(span.start(), span.end())
+        self.range(pair.as_span().start(), end(pair))
     }
 
     fn push(&mut self, diagnostic: Diagnostic) {
@@ -43,6 +42,25 @@ impl<'d> Build<'d> {
 
     fn error(&mut self, code: Code, span: Span, message: impl Into<String>, help: impl Into<String>) {
         self.push(Diagnostic::error(code, span, message).help(help));
+    }
+}
+
+/// Past the last character of a pair. Before an optional part that is not there the grammar has stepped over blanks and comments, which
+/// belong to nobody.
+fn end(pair: &Pair<'_>) -> usize {
+    let mut pair = pair.clone();
+    loop {
+        let text = pair.as_str();
+        let end = pair.as_span().end();
+        let last_line = text.rsplit('\n').next().unwrap_or("");
+        let tight = !text.ends_with([' ', '\t', '\r', '\n']) && !last_line.contains('#');
+        if tight || matches!(pair.as_rule(), Rule::text | Rule::json) {
+            return end;
+        }
+        match pair.into_inner().next_back() {
+            Some(last) => pair = last,
+            None => return end,
+        }
     }
 }
 

@@ -5,6 +5,8 @@
 mod expr;
 mod words;
 
+pub(super) use self::words::RESERVED;
+
 use super::tree::{
     ActionDecl, ActionVerb, Condition, Expr, Modifier, Predicate, Quantifier, ResourceCondition, ResourceExpr,
     Selector, TargetExpr, Text,
