@@ -7,7 +7,15 @@
 //! - `restart +20m`: the controller is killed and starts again; `lose-state +20m`: it also finds its state object gone;
 //! - `refuse +20m`: from now on writes to these objects (lines as above) are refused; an empty block: none any more;
 //! - `expect +20m`: what is written from the last block until then, in order. Events `ActionDone` are left out.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice, clippy::print_stdout, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -224,7 +232,8 @@ impl Cluster {
     fn object(&self, line: &str) -> ObjectRef {
         let (kind, name) = line.trim().split_once(' ').unwrap();
         let kind = self.rulebook().kind_by_short(kind).unwrap_or_else(|| panic!("no kind `{kind}`"));
-        let (namespace, name) = name.split_once('/').map_or((self.rulebook().namespace.clone(), name), |(ns, n)| (ns.into(), n));
+        let (namespace, name) =
+            name.split_once('/').map_or((self.rulebook().namespace.clone(), name), |(ns, n)| (ns.into(), n));
         ObjectRef { kind, namespace, name: name.into() }
     }
 
@@ -330,7 +339,8 @@ impl Cluster {
 /// An intent in a line.
 fn words(rulebook: &Rulebook, intent: &Intent) -> String {
     let target = rulebook.say(&intent.target);
-    let causes: BTreeSet<&str> = intent.firings.iter().flat_map(|f| &f.causes).map(|cause| cause.text.as_str()).collect();
+    let causes: BTreeSet<&str> =
+        intent.firings.iter().flat_map(|f| &f.causes).map(|cause| cause.text.as_str()).collect();
     let causes = causes.into_iter().collect::<Vec<_>>().join(", ");
     match &intent.effect {
         Effect::Notify(event, _) => {
@@ -339,7 +349,8 @@ fn words(rulebook: &Rulebook, intent: &Intent) -> String {
         Effect::Event(event) => format!("Event {} on {target}: {}", event.reason, event.message.replace('\n', " / ")),
         Effect::WaveRecord { complete, failed } => format!("mark {target}: complete {complete:?}, failed {failed:?}"),
         Effect::Status(changes) => {
-            let changes = changes.iter().map(|(key, value)| format!("{key}={}", value.as_deref().unwrap_or("(removed)")));
+            let changes =
+                changes.iter().map(|(key, value)| format!("{key}={}", value.as_deref().unwrap_or("(removed)")));
             format!("{target}: {}", changes.collect::<Vec<_>>().join(" "))
         }
         _ => {
@@ -351,7 +362,11 @@ fn words(rulebook: &Rulebook, intent: &Intent) -> String {
 
 fn compile(rules: &str) -> Result<Arc<Rulebook>, String> {
     let compiled = rulebook::load(vec![("rules.tide".to_owned(), rules.to_owned())], &rulebook::Options::default());
-    let said: Vec<String> = compiled.diagnostics.iter().map(|d| format!("{} {}: {}", compiled.sources.place(d.span), d.code, d.message)).collect();
+    let said: Vec<String> = compiled
+        .diagnostics
+        .iter()
+        .map(|d| format!("{} {}: {}", compiled.sources.place(d.span), d.code, d.message))
+        .collect();
     compiled.rulebook.map(Arc::new).ok_or_else(|| format!("the rules do not compile:\n{}", said.join("\n")))
 }
 

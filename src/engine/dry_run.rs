@@ -170,7 +170,8 @@ impl Run {
     }
 
     fn push(&mut self, source: &ObjectRef, wave: i32, supposition: Supposition, played: Played, before: &[Gate]) {
-        let was = |gate: &&Gate| before.iter().any(|b| b.rule == gate.rule && b.wave == gate.wave && b.open != Truth::True);
+        let was =
+            |gate: &&Gate| before.iter().any(|b| b.rule == gate.rule && b.wave == gate.wave && b.open != Truth::True);
         let about = self.rules_about(source);
         let now_open = played.gates.iter().filter(|gate| gate.open == Truth::True).filter(was);
         let held = played.gates.iter().filter(|gate| gate.open != Truth::True && about.contains(&gate.rule));
@@ -187,7 +188,8 @@ impl Run {
 
     fn rules_about(&self, object: &ObjectRef) -> BTreeSet<Arc<str>> {
         let units = self.ledger.units_about(object);
-        let rules = units.iter().filter_map(|unit| super::rule_of(self.ledger.rulebook(), self.ledger.world(), &unit.rule));
+        let rules =
+            units.iter().filter_map(|unit| super::rule_of(self.ledger.rulebook(), self.ledger.world(), &unit.rule));
         rules.map(|rule| rule.name.clone()).collect()
     }
 
@@ -205,7 +207,8 @@ impl Run {
         let about = self.ledger.units_about(source);
         self.ledger.tick(self.now);
         let verdicts: Vec<Verdict> = about.iter().filter_map(|unit| self.ledger.verdict(unit, self.now)).collect();
-        let assumed = verdicts.iter().any(|v| !v.causes.is_empty() && v.reasons.iter().any(|r| r.why.starts_with("assumed")));
+        let assumed =
+            verdicts.iter().any(|v| !v.causes.is_empty() && v.reasons.iter().any(|r| r.why.starts_with("assumed")));
         played.gates = self.ledger.gates().cloned().collect();
         self.rounds(source, self.now, Duration::ZERO, &mut played);
         played.waiting = self.waiting(&about, source);
@@ -293,7 +296,9 @@ impl Run {
 
     fn asked(&self, unit: &Unit) -> Vec<(ObjectRef, HealthStatus)> {
         let rule = super::rule_of(self.ledger.rulebook(), self.ledger.world(), &unit.rule);
-        let Some(rule) = rule.filter(|rule| rule.alternatives.get(unit.alternative).is_some_and(|a| a.events.is_empty())) else {
+        let Some(rule) =
+            rule.filter(|rule| rule.alternatives.get(unit.alternative).is_some_and(|a| a.events.is_empty()))
+        else {
             return Vec::new();
         };
         let status = |predicate: Predicate| match predicate {
