@@ -36,19 +36,47 @@ fn rules_mean_what_the_pages_say() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/meaning");
     let mut pages: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     pages.sort();
+    // Rewrites what is expected; read the difference before you believe it.
+    let update = std::env::var_os("MEANING_UPDATE").is_some();
     let only = std::env::var("CASE").unwrap_or_default();
     let (mut failures, mut count) = (Vec::new(), 0);
     for page in pages {
         let name = page.file_stem().unwrap().to_string_lossy().into_owned();
-        for case in cases(&std::fs::read_to_string(&page).unwrap()) {
+        let text = std::fs::read_to_string(&page).unwrap();
+        let mut found = Vec::new();
+        for case in cases(&text) {
             if case.title.contains(&only) {
                 count += 1;
-                failures.extend(case.check().err().map(|error| format!("{name}: {}\n{error}", case.title)));
+                failures.extend(case.check(&mut found).err().map(|error| format!("{name}: {}\n{error}", case.title)));
             }
+        }
+        if update {
+            std::fs::write(&page, rewritten(&text, found)).unwrap();
         }
     }
     println!("{count} cases of meaning");
     assert!(failures.is_empty(), "{} of {count} cases fail\n\n{}", failures.len(), failures.join("\n\n"));
+}
+
+/// The page with its `expect` blocks, in order, replaced by what was found.
+fn rewritten(page: &str, found: Vec<String>) -> String {
+    let (mut text, mut found, mut inside) = (String::new(), found.into_iter(), false);
+    for line in page.lines() {
+        if inside && line != "```" {
+            continue;
+        }
+        inside = line.starts_with("```expect");
+        text.push_str(line);
+        text.push('\n');
+        if inside {
+            let lines = found.next().unwrap_or_default();
+            text.push_str(&lines);
+            if !lines.is_empty() {
+                text.push('\n');
+            }
+        }
+    }
+    text
 }
 
 struct Case {
@@ -98,8 +126,8 @@ fn time(text: &str) -> Timestamp {
 }
 
 impl Case {
-    fn check(&self) -> Result<(), String> {
-        let mut cluster: Option<Cluster> = None;
+    fn check(&self, found: &mut Vec<String>) -> Result<(), String> {
+        let (mut cluster, mut result): (Option<Cluster>, _) = (None, Ok(()));
         for block in &self.blocks {
             if block.word == "tide" {
                 cluster = Some(match cluster.take() {
@@ -118,11 +146,14 @@ impl Case {
                 "refuse" => cluster.refused = block.text.lines().map(str::to_owned).collect(),
                 "restart" => cluster.restart(true),
                 "lose-state" => cluster.restart(false),
-                "expect" => cluster.expect(&block.text)?,
+                "expect" => {
+                    let expected = cluster.expect(&block.text, found);
+                    result = result.and(expected);
+                }
                 other => return Err(format!("unknown block `{other}`")),
             }
         }
-        Ok(())
+        result
     }
 }
 
@@ -319,9 +350,10 @@ impl Cluster {
         }
     }
 
-    fn expect(&mut self, text: &str) -> Result<(), String> {
+    fn expect(&mut self, text: &str, all: &mut Vec<String>) -> Result<(), String> {
         self.settle();
         let found = std::mem::take(&mut self.log).join("\n");
+        all.push(found.clone());
         if found == text.trim_end() {
             return Ok(());
         }

@@ -113,7 +113,9 @@ impl<'a> Context<'a> {
 
     fn expr(&self, expr: &ExprTest, reasons: &mut Vec<Reason>) -> Truth {
         let (mut truth, mut why) = match expr.program.eval(&Scope::new(&self.bindings())) {
-            Ok(Value::Bool(value)) => (Truth::from(value), String::new()),
+            Ok(Value::Bool(value)) => {
+                (Truth::from(value), if value { String::new() } else { "it is not so".to_owned() })
+            }
             Ok(_) => (Truth::Unknown, "not a yes or no".to_owned()),
             Err(error) => (Truth::Unknown, error.to_string()),
         };

@@ -85,7 +85,7 @@ fn rule(rulebook: &Rulebook, object: &ObjectRef, then: Vec<Action>, blocks: Vec<
     if rulebook.rules.binary_search_by(|rule| (*rule.name).cmp(&name)).is_ok() {
         return Err(format!("the rule files have a rule `{name}` of their own"));
     }
-    let text = format!("{} succeeds", rulebook.say_whole(object));
+    let text = format!("{} succeeds", rulebook.say(object));
     let source = Selection {
         quantifier: Quantifier::One,
         kind: object.kind,
@@ -246,7 +246,7 @@ fn find_kind(rulebook: &Rulebook, version: &str, kind: &str) -> Result<KindIx, S
 }
 
 fn verb(rulebook: &Rulebook, action: &str, target: ObjectRef) -> Result<Action, String> {
-    let said = rulebook.say_whole(&target);
+    let said = rulebook.say(&target);
     let type_of = rulebook.kind(target.kind).map(|kind| (kind.group.clone(), kind.kind.clone()));
     let is = |name: &str| type_of.as_ref().is_some_and(|(_, kind)| **kind == *name);
     let verb = match action {

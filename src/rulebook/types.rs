@@ -437,20 +437,9 @@ impl Rulebook {
         found.and_then(|i| u16::try_from(i).ok()).map(KindIx)
     }
 
-    /// `notebook team/train`, as a person would say it.
-    #[must_use]
-    pub fn say(&self, object: &ObjectRef) -> String {
-        let short = self.kind(object.kind).map_or("?", |k| &k.short);
-        if object.namespace.is_empty() || object.namespace == self.namespace {
-            format!("{short} {}", object.name)
-        } else {
-            format!("{short} {}/{}", object.namespace, object.name)
-        }
-    }
-
     /// `notebook team/train`: the canonical name, with the namespace whatever the default is.
     #[must_use]
-    pub fn say_whole(&self, object: &ObjectRef) -> String {
+    pub fn say(&self, object: &ObjectRef) -> String {
         let short = self.kind(object.kind).map_or("?", |k| &k.short);
         if object.namespace.is_empty() {
             format!("{short} {}", object.name)
