@@ -9,11 +9,13 @@ mod files;
 mod format;
 mod out;
 mod report;
+mod rulebook;
 
 pub use files::{Rules, read_rules};
 pub use format::Format;
 pub use out::Out;
 pub use report::{report, summary};
+pub use rulebook::{Loaded, RulebookArgs};
 
 use std::process::ExitCode;
 
