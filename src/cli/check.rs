@@ -35,7 +35,12 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
         && format == Format::Human
     {
         let own = rulebook.kinds.iter().filter(|kind| !kind.builtin).count();
-        let counts = [(rulebook.rules.len(), "rule"), (own, "kind"), (rulebook.models.len(), "model"), (compiled.scenarios.len(), "scenario")];
+        let counts = [
+            (rulebook.rules.len(), "rule"),
+            (own, "kind"),
+            (rulebook.models.len(), "model"),
+            (compiled.scenarios.len(), "scenario"),
+        ];
         let words = counts.iter().filter(|(n, word)| *n > 0 || *word == "rule").map(|(n, word)| plural(*n, word));
         out.say(&format!("{}, no errors\n", words.collect::<Vec<_>>().join(", ")));
     }

@@ -64,7 +64,12 @@ pub fn compile(paths: &[PathBuf], args: &RulebookArgs) -> anyhow::Result<Compile
 /// # Errors
 /// When a file cannot be read.
 #[expect(dead_code, reason = "for the verbs to come")]
-pub fn load(paths: &[PathBuf], args: &RulebookArgs, format: Format, out: &mut Out) -> anyhow::Result<Result<Loaded, Exit>> {
+pub fn load(
+    paths: &[PathBuf],
+    args: &RulebookArgs,
+    format: Format,
+    out: &mut Out,
+) -> anyhow::Result<Result<Loaded, Exit>> {
     let compiled = compile(paths, args)?;
     say(&compiled.sources, &compiled.diagnostics, format, out);
     let Some(rulebook) = compiled.rulebook else { return Ok(Err(Exit::FOUND)) };
