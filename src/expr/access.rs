@@ -11,16 +11,16 @@ use crate::syntax::tree::{Expr, ExprNode, Name};
 impl Compiler<'_> {
     /// A run `a.b.?c.d` becomes one node.
     pub(super) fn select(&mut self, expr: &Expr) -> Compiled {
-        let mut steps: Vec<(&Name, bool, Span)> = Vec::new();
+        let mut steps: Vec<(&Name, bool)> = Vec::new();
         let mut base = expr;
         loop {
             match &base.node {
                 ExprNode::Select(inner, name) => {
-                    steps.push((name, false, base.span));
+                    steps.push((name, false));
                     base = inner;
                 }
                 ExprNode::OptSelect(inner, name) => {
-                    steps.push((name, true, base.span));
+                    steps.push((name, true));
                     base = inner;
                 }
                 _ => break,
@@ -30,8 +30,8 @@ impl Compiler<'_> {
         let (base_node, mut kind) = self.node(base)?;
         let mut text = written(base);
         let mut plain = true;
-        for (name, optional, span) in &steps {
-            kind = self.field_type(kind, name, *optional, *span)?;
+        for (name, optional) in &steps {
+            kind = self.field_type(kind, name, *optional)?;
             plain &= !optional;
             if plain {
                 text = join_path(&text, &name.node);
@@ -39,12 +39,12 @@ impl Compiler<'_> {
         }
         let steps = steps
             .iter()
-            .map(|(name, optional, _)| SelectStep { name: Arc::from(name.node.as_str()), optional: *optional });
+            .map(|(name, optional)| SelectStep { name: Arc::from(name.node.as_str()), optional: *optional });
         let select = Select { base: base_node, steps: steps.collect(), text };
         Some((Node { op: Op::Select(Box::new(select)), span: expr.span }, kind))
     }
 
-    fn field_type(&mut self, of: Type, name: &Name, optional: bool, span: Span) -> Option<Type> {
+    fn field_type(&mut self, of: Type, name: &Name, optional: bool) -> Option<Type> {
         let (inner, was_optional) = match of {
             Type::Optional(inner) => (*inner, true),
             other => (other, false),
@@ -53,13 +53,12 @@ impl Compiler<'_> {
             Type::Any | Type::Dyn => inner,
             Type::Map(of) => *of,
             other => {
-                let message = format!("a {other} has no field `{}`", name.node);
+                let message = format!("{} has no field `{}`", other.with_article(), name.node);
                 let mut diagnostic = Diagnostic::error(Code::EXPRESSION_TYPE, name.span, message);
                 if matches!(other, Type::List(_)) {
                     diagnostic =
                         diagnostic.help("take an element with `[0]`, or ask of all with `.all(x, …)`, `.exists(x, …)`");
                 }
-                let _ = span;
                 self.error(diagnostic);
                 return None;
             }
@@ -81,7 +80,7 @@ impl Compiler<'_> {
             Type::List(of) if number(&key_kind) => *of,
             Type::Map(of) if key_kind.fits(&Type::String) => *of,
             other => {
-                let message = format!("a {other} has no element at a {key_kind}");
+                let message = format!("{} has no element at {}", other.with_article(), key_kind.with_article());
                 return self.mismatch(key.span, message, span, &key_kind);
             }
         };
@@ -96,7 +95,7 @@ impl Compiler<'_> {
             return self.error(diagnostic.help("write it as `has(a.b)`"));
         };
         let (node, kind) = self.node(base)?;
-        self.field_type(kind, name, false, inner.span)?;
+        self.field_type(kind, name, false)?;
         Some((Node { op: Op::Has(Box::new(node), Arc::from(name.node.as_str())), span }, Type::Bool))
     }
 }
@@ -124,4 +123,17 @@ pub(super) fn written(expr: &Expr) -> String {
 
 fn join_path(base: &str, name: &str) -> String {
     if base == "self" { name.to_owned() } else { format!("{base}.{name}") }
+}
+
+/// As [`written`], with `self.`: what help may tell people to write.
+pub(super) fn full(expr: &Expr) -> String {
+    match &expr.node {
+        ExprNode::Select(base, name) => format!("{}.{}", full(base), name.node),
+        ExprNode::OptSelect(base, name) => format!("{}.?{}", full(base), name.node),
+        ExprNode::Index(base, key) => format!("{}[{}]", full(base), full(key)),
+        ExprNode::OptIndex(base, key) => format!("{}[?{}]", full(base), full(key)),
+        ExprNode::Method(base, name, _) => format!("{}.{}(…)", full(base), name.node),
+        ExprNode::Macro(op, base, ..) => format!("{}.{}(…)", full(base), super::fold::name(*op)),
+        _ => written(expr),
+    }
 }

@@ -111,7 +111,7 @@ impl Compiler<'_> {
         if !function.overloads.iter().any(|o| fits(&o)) {
             return self.no_overload(function, name, &args, &kinds, span);
         }
-        let op = self.fold_constant(function, nodes, span)?;
+        let op = self.fold_constant(function, nodes)?;
         Some((Node { op, span }, result_type(function, &kinds)))
     }
 
@@ -127,7 +127,7 @@ impl Compiler<'_> {
         let types: Vec<&str> = types.iter().map(String::as_str).collect();
         let message = format!("there is no `{}`", function.shape_of(&types));
         let mut diagnostic = Diagnostic::error(Code::EXPRESSION_TYPE, span, message);
-        let receiver = args.first().map(|arg| super::access::written(arg)).unwrap_or_default();
+        let receiver = args.first().map(|arg| super::access::full(arg)).unwrap_or_default();
         diagnostic = match kinds.first() {
             Some(Type::Optional(_)) if function.name != "value" => {
                 diagnostic.help(format!("take the value out first: `{receiver}.orValue(…)`"))
@@ -144,7 +144,7 @@ impl Compiler<'_> {
     }
 
     /// Patterns are compiled, and durations and timestamps read, once; bad ones are errors here.
-    fn fold_constant(&mut self, function: &'static Function, mut nodes: Vec<Node>, span: Span) -> Option<Op> {
+    fn fold_constant(&mut self, function: &'static Function, mut nodes: Vec<Node>) -> Option<Op> {
         let last = match nodes.last() {
             Some(Node { op: Op::Const(Value::String(text)), span }) => Some((text.clone(), *span)),
             _ => None,
@@ -175,10 +175,7 @@ impl Compiler<'_> {
                 self.error(Diagnostic::error(Code::EXPRESSION_LITERAL, at, message).help(help));
                 None
             }
-            _ => {
-                let _ = span;
-                Some(Op::Call(function, nodes))
-            }
+            _ => Some(Op::Call(function, nodes)),
         }
     }
 
@@ -190,7 +187,8 @@ impl Compiler<'_> {
         let whole = name.node == "or";
         let asked = if whole { Type::Optional(inner.clone()) } else { *inner };
         if !asked.fits(&other_kind) {
-            let message = format!("`{}` asks for a {asked} here, not a {other_kind}", name.node);
+            let message =
+                format!("`{}` asks for {} here, not {}", name.node, asked.with_article(), other_kind.with_article());
             return self.mismatch(other.span, message, other.span, &other_kind);
         }
         let pair = Box::new([base_node, other_node]);
@@ -201,7 +199,7 @@ impl Compiler<'_> {
     fn not_optional(&mut self, base: &Expr, name: &Name, kind: &Type) -> Compiled {
         let message = match kind {
             Type::Dyn => format!("`{}` is for optional values, and a plain field is none", name.node),
-            _ => format!("`{}` is for optional values, not a {kind}", name.node),
+            _ => format!("`{}` is for optional values, not {}", name.node, kind.with_article()),
         };
         let diagnostic = Diagnostic::error(Code::EXPRESSION_TYPE, name.span, message);
         self.error(diagnostic.help(optional_help(Some(base), name)))
@@ -225,7 +223,7 @@ impl Compiler<'_> {
             _ if flat => {
                 return self.mismatch(
                     body.span,
-                    format!("`optFlatMap` asks for an optional, not a {made}"),
+                    format!("`optFlatMap` asks for an optional, not {}", made.with_article()),
                     body.span,
                     &made,
                 );
@@ -254,7 +252,7 @@ impl Compiler<'_> {
             Type::List(of) => *of,
             Type::Map(_) => Type::String,
             other => {
-                let message = format!("`{macro_name}` asks for a list or a map, not a {other}");
+                let message = format!("`{macro_name}` asks for a list or a map, not {}", other.with_article());
                 return self.mismatch(range.span, message, range.span, &other);
             }
         };
@@ -267,7 +265,7 @@ impl Compiler<'_> {
             (Some(test), Some(made)) => {
                 let (node, kind) = made?;
                 if !kind.fits(&Type::Bool) {
-                    let message = format!("`{macro_name}` asks for a bool, not a {kind}");
+                    let message = format!("`{macro_name}` asks for a bool, not {}", kind.with_article());
                     return self.mismatch(test.span, message, test.span, &kind);
                 }
                 Some(node)
@@ -301,18 +299,9 @@ fn optional_help(base: Option<&Expr>, name: &Name) -> String {
     match base.map(|b| (&b.node, b)) {
         Some((ExprNode::Select(inner, field), _)) => {
             let ending = if name.node.starts_with("or") { "(…)" } else { "()" };
-            format!("write `{}.?{}.{}{ending}`", full(inner), field.node, name.node)
+            format!("write `{}.?{}.{}{ending}`", super::access::full(inner), field.node, name.node)
         }
         _ => "optional values come from `a.?b` and `a[?b]`".to_owned(),
-    }
-}
-
-/// As written, with `self`.
-fn full(expr: &Expr) -> String {
-    match &expr.node {
-        ExprNode::Select(base, name) => format!("{}.{}", full(base), name.node),
-        ExprNode::OptSelect(base, name) => format!("{}.?{}", full(base), name.node),
-        _ => super::access::written(expr),
     }
 }
 

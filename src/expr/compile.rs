@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::access::{full, written};
 use super::ops::{Arithmetic, Comparison};
 use super::program::{EXPRESSION_DEPTH_MAX, Lets, Node, Op, Program};
 use super::reads;
@@ -25,7 +26,8 @@ impl Program {
     /// As [`Program::compile`], with `let` bindings in sight. They hide variables of the same name.
     #[must_use]
     pub fn compile_with(expr: &Expr, vars: &[&str], lets: &Lets, diagnostics: &mut Vec<Diagnostic>) -> Option<Program> {
-        let mut compiler = Compiler { vars, lets, locals: Vec::new(), diagnostics, level: 0, depth: 0 };
+        let mut compiler =
+            Compiler { vars, lets, locals: Vec::new(), diagnostics, level: 0, depth: 0, too_deep: false };
         let (root, kind) = compiler.node(expr)?;
         let depth = compiler.depth;
         let reads = reads::of(&root, lets);
@@ -45,6 +47,7 @@ pub(super) struct Compiler<'c> {
     /// How deep the current node is, and the deepest so far.
     level: usize,
     depth: usize,
+    too_deep: bool,
 }
 
 impl Compiler<'_> {
@@ -59,7 +62,11 @@ impl Compiler<'_> {
     /// Notes a depth; false, and an error, past the limit.
     fn reach(&mut self, level: usize, span: Span) -> bool {
         self.depth = self.depth.max(level);
-        if level > EXPRESSION_DEPTH_MAX {
+        if level <= EXPRESSION_DEPTH_MAX {
+            return true;
+        }
+        // Both sides of the deepest operator are too deep; one error is enough.
+        if !std::mem::replace(&mut self.too_deep, true) {
             self.diagnostics.push(
                 Diagnostic::error(
                     Code::LIMIT,
@@ -68,9 +75,8 @@ impl Compiler<'_> {
                 )
                 .help("split it with `let`, or into several conditions"),
             );
-            return false;
         }
-        true
+        false
     }
 
     fn form(&mut self, expr: &Expr) -> Compiled {
@@ -126,8 +132,10 @@ impl Compiler<'_> {
         let list = known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
         diagnostic = match nearest(name, known.iter().copied()) {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-            None if known.is_empty() => diagnostic.help("no names are bound here; texts are written in quotes"),
-            None => diagnostic.help(format!("names here are {list}; texts are written in quotes")),
+            None if known.is_empty() => {
+                diagnostic.help(format!("no names are bound here; a text is written in quotes: `\"{name}\"`"))
+            }
+            None => diagnostic.help(format!("names here are {list}; a text is written in quotes: `\"{name}\"`")),
         };
         self.error(diagnostic)
     }
@@ -144,7 +152,7 @@ impl Compiler<'_> {
     fn not(&mut self, a: &Expr, span: Span) -> Compiled {
         let (node, kind) = self.node(a)?;
         if !kind.fits(&Type::Bool) {
-            return self.mismatch(span, format!("`!` asks for a bool, not a {kind}"), a.span, &kind);
+            return self.mismatch(span, format!("`!` asks for a bool, not {}", kind.with_article()), a.span, &kind);
         }
         Some((Node { op: Op::Not(Box::new(node)), span }, Type::Bool))
     }
@@ -152,7 +160,12 @@ impl Compiler<'_> {
     fn neg(&mut self, a: &Expr, span: Span) -> Compiled {
         let (node, kind) = self.node(a)?;
         if !matches!(kind, Type::Any | Type::Dyn | Type::Int | Type::Double) {
-            return self.mismatch(span, format!("`-` asks for an int or a double, not a {kind}"), a.span, &kind);
+            return self.mismatch(
+                span,
+                format!("`-` asks for an int or a double, not {}", kind.with_article()),
+                a.span,
+                &kind,
+            );
         }
         // `-1` is a literal, and a double stays one.
         let op = match (
@@ -204,8 +217,12 @@ impl Compiler<'_> {
                 nodes.push(node);
             } else {
                 let sign = if op == BinaryOp::And { "&&" } else { "||" };
-                let _: Compiled =
-                    self.mismatch(term.span, format!("`{sign}` asks for bools, not a {kind}"), term.span, &kind);
+                let _: Compiled = self.mismatch(
+                    term.span,
+                    format!("`{sign}` asks for bools, not {}", kind.with_article()),
+                    term.span,
+                    &kind,
+                );
             }
         }
         let span = whole.span;
@@ -216,7 +233,7 @@ impl Compiler<'_> {
     fn equality(&mut self, negated: bool, a: &Expr, b: &Expr, span: Span) -> Compiled {
         if matches!(a.node, ExprNode::Null) || matches!(b.node, ExprNode::Null) {
             let other = if matches!(b.node, ExprNode::Null) { a } else { b };
-            let text = super::access::written(other);
+            let text = full(other);
             let not = if negated { "" } else { "!" };
             let help = match other.node {
                 ExprNode::Select(..) => format!("write `{not}has({text})`"),
@@ -266,7 +283,17 @@ impl Compiler<'_> {
             _ => false,
         };
         if !fits {
-            return self.clash("in", (&kx, a), (&ky, b), span);
+            let message = format!("nothing is `in` {} if it is {}", ky.with_article(), kx.with_article());
+            let mut diagnostic = Diagnostic::error(Code::EXPRESSION_TYPE, span, message);
+            diagnostic = match (&kx, &ky) {
+                (_, Type::Optional(_)) => diagnostic.help(format!("take the value out: `{}.orValue([])`", full(b))),
+                (Type::Optional(_), _) => diagnostic.help(format!("take the value out: `{}.orValue(…)`", full(a))),
+                (Type::String | Type::Dyn, Type::String) => {
+                    diagnostic.help(format!("write `{}.contains({})`", full(b), full(a)))
+                }
+                _ => diagnostic.help("`in` asks a list for an element, or a map for a key"),
+            };
+            return self.error(diagnostic);
         }
         Some((Node { op: Op::In(Box::new([x, y])), span }, Type::Bool))
     }
@@ -275,10 +302,16 @@ impl Compiler<'_> {
         let parts = (self.node(test), self.node(yes), self.node(no));
         let ((t, kt), (y, ky), (n, kn)) = (parts.0?, parts.1?, parts.2?);
         if !kt.fits(&Type::Bool) {
-            return self.mismatch(test.span, format!("`?` asks for a bool before it, not a {kt}"), test.span, &kt);
+            return self.mismatch(
+                test.span,
+                format!("`?` asks for a bool before it, not {}", kt.with_article()),
+                test.span,
+                &kt,
+            );
         }
         if !ky.fits(&kn) {
-            let message = format!("both sides of `:` are of one type, not a {ky} and a {kn}");
+            let message =
+                format!("both sides of `:` are of one type, not {} and {}", ky.with_article(), kn.with_article());
             return self.mismatch(no.span, message, no.span, &kn);
         }
         let kind = ky.join(&kn);
@@ -305,7 +338,7 @@ impl Compiler<'_> {
         for ((key, value), (k, v)) in entries.iter().zip(compiled) {
             let ((k, key_kind), (v, kind)) = (k?, v?);
             if !key_kind.fits(&Type::String) {
-                let message = format!("keys of maps are strings, not a {key_kind}");
+                let message = format!("keys of maps are strings, not {}", key_kind.with_article());
                 return self.mismatch(key.span, message, key.span, &key_kind);
             }
             of = Some(self.element_type(of, kind, value)?);
@@ -317,9 +350,14 @@ impl Compiler<'_> {
     /// Literals hold elements of one type, as Kubernetes and Flux ask.
     fn element_type(&mut self, so_far: Option<Type>, next: Type, at: &Expr) -> Option<Type> {
         let Some(so_far) = so_far else { return Some(next) };
-        if !so_far.fits(&next) {
-            let message = format!("elements are of one type, not a {so_far} and a {next}");
-            let _: Compiled = self.mismatch(at.span, message, at.span, &next);
+        if !so_far.is_same(&next) {
+            let message =
+                format!("elements are of one type, not {} and {}", so_far.with_article(), next.with_article());
+            let mut diagnostic = Diagnostic::error(Code::EXPRESSION_TYPE, at.span, message).label(next.with_article());
+            if let (Type::String | Type::Int | Type::Double | Type::Bool, Type::Dyn) = (&so_far, &next) {
+                diagnostic = diagnostic.help(format!("convert it: `{so_far}({})`", full(at)));
+            }
+            let _: Compiled = self.error(diagnostic);
             return None;
         }
         Some(so_far.join(&next))
@@ -327,11 +365,11 @@ impl Compiler<'_> {
 
     /// An operator between types that have nothing to do with each other.
     fn clash(&mut self, sign: &str, a: (&Type, &Expr), b: (&Type, &Expr), span: Span) -> Compiled {
-        let message = format!("`{sign}` does not work between a {} and a {}", a.0, b.0);
+        let message = format!("`{sign}` does not work between {} and {}", a.0.with_article(), b.0.with_article());
         let mut diagnostic = Diagnostic::error(Code::EXPRESSION_TYPE, span, message);
         let help = [(a, b), (b, a)]
             .into_iter()
-            .find_map(|((k, _), (other, written))| conversion_help(k, other, &super::access::written(written)));
+            .find_map(|((k, _), (other, written))| conversion_help(k, other, &full(written)));
         if let Some(help) = help {
             diagnostic = diagnostic.help(help);
         }
@@ -341,7 +379,7 @@ impl Compiler<'_> {
     pub(super) fn mismatch(&mut self, span: Span, message: String, at: Span, kind: &Type) -> Compiled {
         let mut diagnostic = Diagnostic::error(Code::EXPRESSION_TYPE, span, message);
         if at == span {
-            diagnostic = diagnostic.label(format!("a {kind}"));
+            diagnostic = diagnostic.label(kind.with_article());
         }
         if matches!(kind, Type::Optional(_)) {
             diagnostic = diagnostic.help("take the value out with `.orValue(…)`");

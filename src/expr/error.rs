@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::types::with_article;
 use crate::diagnostic::Span;
 
 /// Why an expression has no value, and where in the text. Displayed without the place: `absent: status.phase`,
@@ -74,7 +75,7 @@ impl fmt::Display for ErrorKind {
             ErrorKind::DivideByZero => f.write_str("divide by zero"),
             ErrorKind::RemainderByZero => f.write_str("modulus by zero"),
             ErrorKind::Overflow(what) => write!(f, "{what} overflow"),
-            ErrorKind::NotA(what, value) => write!(f, "not a {what}: {value}"),
+            ErrorKind::NotA(what, value) => write!(f, "not {}: {value}", with_article(what)),
             ErrorKind::NoValue => f.write_str("optional.none() has no value"),
             ErrorKind::Refused(what) => f.write_str(what),
             ErrorKind::Steps => {

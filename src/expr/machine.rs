@@ -7,6 +7,7 @@ use super::functions::{ARGUMENTS_MAX, Function};
 use super::ops;
 use super::program::{Index, Node, Op, OptMap, Select};
 use super::scope::Scope;
+use super::types::with_article;
 use super::value::Value;
 
 /// The most steps of one evaluation: nodes visited, elements compared, and one for each 32 bytes that a function reads or makes.
@@ -143,7 +144,9 @@ impl<'m> Machine<'m> {
         for (key, value) in entries {
             let key = match self.eval(key)?.into_owned() {
                 Value::String(key) => key,
-                other => return Err(no_overload(node, format!("a map key that is a {}", other.type_name()))),
+                other => {
+                    return Err(no_overload(node, format!("a map key that is {}", with_article(other.type_name()))));
+                }
             };
             if made.iter().any(|(k, _)| *k == key) {
                 return Err(error(node, ErrorKind::Refused(format!("the key `{key}` is there twice"))));
@@ -171,7 +174,9 @@ impl<'m> Machine<'m> {
     /// A bool, or the error that it is none.
     pub(super) fn truth(&mut self, term: &'m Node, node: &'m Node) -> Result<bool, EvalError> {
         let value = self.eval(term)?;
-        value.as_bool().ok_or_else(|| no_overload(node, format!("a condition that is a {}", value.type_name())))
+        value
+            .as_bool()
+            .ok_or_else(|| no_overload(node, format!("a condition that is {}", with_article(value.type_name()))))
     }
 
     #[inline(never)]
@@ -228,7 +233,7 @@ impl<'m> Machine<'m> {
         match (map.flat, &made) {
             (false, _) => Ok(Cow::Owned(Value::Optional(Some(std::sync::Arc::new(made))))),
             (true, Value::Optional(_)) => Ok(Cow::Owned(made)),
-            (true, other) => Err(no_overload(node, format!("optFlatMap to a {}", other.type_name()))),
+            (true, other) => Err(no_overload(node, format!("optFlatMap to {}", with_article(other.type_name())))),
         }
     }
 

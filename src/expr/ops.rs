@@ -45,7 +45,7 @@ impl Comparison {
         }
     }
 
-    /// Numbers among each other, and else values of one ordered type. A comparison with NaN is false.
+    /// Numbers among each other, and else values of one ordered type. NaN cannot be compared.
     pub(super) fn apply(self, a: &Value, b: &Value) -> Result<bool, Fault> {
         let ordered = match (a, b) {
             (Value::Bool(_), Value::Bool(_))
@@ -57,12 +57,14 @@ impl Comparison {
         if !ordered {
             return Err(Fault::NoOverload);
         }
-        Ok(a.partial_cmp(b).is_some_and(|order| match self {
+        // As cel-go.
+        let order = a.partial_cmp(b).ok_or_else(|| ErrorKind::Refused("NaN has no order".to_owned()))?;
+        Ok(match self {
             Comparison::Lt => order.is_lt(),
             Comparison::Le => order.is_le(),
             Comparison::Gt => order.is_gt(),
             Comparison::Ge => order.is_ge(),
-        }))
+        })
     }
 }
 

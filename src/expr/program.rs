@@ -11,7 +11,7 @@ use super::ops::{Arithmetic, Comparison};
 use super::reads::{ReadPath, Reads};
 use super::scope::Scope;
 use super::truth::Truth;
-use super::types::Type;
+use super::types::{Type, with_article};
 use super::value::Value;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::syntax::tree::MacroOp;
@@ -95,7 +95,7 @@ impl Program {
                 Diagnostic::error(
                     Code::EXPRESSION_TYPE,
                     self.root.span,
-                    format!("a condition is true or false, this is a {}", self.kind),
+                    format!("a condition is true or false, this is {}", self.kind.with_article()),
                 )
                 .label("expected a bool"),
             );
@@ -118,7 +118,7 @@ impl Program {
     pub fn holds(&self, scope: &Scope<'_>) -> Result<bool, EvalError> {
         let value = Machine::new(scope).eval(&self.root)?;
         value.as_bool().ok_or_else(|| {
-            let kind = ErrorKind::NoOverload(format!("a condition that is a {}", value.type_name()));
+            let kind = ErrorKind::NoOverload(format!("a condition that is {}", with_article(value.type_name())));
             EvalError::new(kind, self.root.span)
         })
     }

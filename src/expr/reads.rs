@@ -53,13 +53,16 @@ pub(super) struct Reads {
 }
 
 impl Reads {
-    /// All, given that the result is looked at whole; what a shorter path covers is left out.
+    /// All, given that the result is looked at whole; what another path covers is left out.
     pub(super) fn all(&self) -> Vec<ReadPath> {
         let mut paths = self.paths.clone();
         paths.extend(self.result.iter().map(|o| o.read(true)));
-        let wholes: Vec<&ReadPath> = paths.iter().filter(|p| p.whole).collect();
-        let covered =
-            |p: &ReadPath| wholes.iter().any(|w| *w != p && w.slot == p.slot && p.steps.starts_with(&w.steps));
+        let covers = |other: &ReadPath, p: &ReadPath| {
+            let below = other.whole && p.steps.starts_with(&other.steps);
+            let above = !p.whole && other.steps.starts_with(&p.steps);
+            other.slot == p.slot && other != p && (below || above)
+        };
+        let covered = |p: &ReadPath| paths.iter().any(|other| covers(other, p));
         paths.iter().filter(|p| !covered(p)).cloned().collect()
     }
 }

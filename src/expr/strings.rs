@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::convert::count;
 use super::error::{ErrorKind, Fault};
 use super::pattern;
+use super::types::with_article;
 use super::value::Value;
 
 type Result = std::result::Result<Value, Fault>;
@@ -132,7 +133,7 @@ pub(super) fn join(args: &[&Value]) -> Result {
     for (i, item) in items.iter().enumerate() {
         let text = item
             .as_str()
-            .ok_or_else(|| ErrorKind::NoOverload(format!("join of a list with a {}", item.type_name())))?;
+            .ok_or_else(|| ErrorKind::NoOverload(format!("join of a list with {}", with_article(item.type_name()))))?;
         if i > 0 {
             joined.push_str(separator);
         }

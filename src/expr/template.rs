@@ -4,7 +4,7 @@ use super::convert;
 use super::error::EvalError;
 use super::program::{Lets, Program};
 use super::scope::Scope;
-use super::types::Type;
+use super::types::{Type, with_article};
 use super::value::Value;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::syntax::tree::{Text, TextPart};
@@ -98,7 +98,7 @@ fn printable(program: &Program, diagnostics: &mut Vec<Diagnostic>) -> bool {
         Type::Duration | Type::Timestamp => "write `string(…)`",
         _ => return true,
     };
-    let message = format!("a text takes strings, bools and numbers, not a {kind}");
+    let message = format!("a text takes strings, bools and numbers, not {}", kind.with_article());
     diagnostics.push(Diagnostic::error(Code::EXPRESSION_TYPE, program.span(), message).help(help));
     false
 }
@@ -109,7 +109,7 @@ fn show(result: Result<Value, EvalError>) -> String {
         Ok(value @ (Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Double(_))) => {
             convert::text(&value).and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
         }
-        Ok(other) => format!("<error: a {} in a text>", other.type_name()),
+        Ok(other) => format!("<error: {} in a text>", with_article(other.type_name())),
         Err(error) if error.is_absent() => format!("<{error}>"),
         Err(error) => format!("<error: {error}>"),
     }

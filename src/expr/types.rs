@@ -53,6 +53,23 @@ impl Type {
         }
     }
 
+    /// Whether both are known to be the same, as far as anything is known. Kubernetes and Flux ask this of the elements of a literal,
+    /// where a field beside a constant is refused.
+    pub(super) fn is_same(&self, other: &Type) -> bool {
+        match (self, other) {
+            (Type::Any, _) | (_, Type::Any) => true,
+            (Type::List(a), Type::List(b)) | (Type::Map(a), Type::Map(b)) | (Type::Optional(a), Type::Optional(b)) => {
+                a.is_same(b)
+            }
+            (a, b) => a == b,
+        }
+    }
+
+    /// `a string`, `an int`.
+    pub(super) fn with_article(&self) -> String {
+        with_article(&self.to_string())
+    }
+
     /// Whether a value of an object can have this type.
     fn is_json(&self) -> bool {
         match self {
@@ -97,4 +114,10 @@ impl fmt::Display for Type {
             Type::Optional(_) => "optional",
         })
     }
+}
+
+/// A word with `a` or `an` before it.
+pub(super) fn with_article(word: &str) -> String {
+    let article = if word.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+    format!("{article} {word}")
 }

@@ -1,0 +1,57 @@
+//! Values: equality, order, display, JSON, size.
+
+use serde_json::json;
+use tidegate::expr::{INTERN_ENTRIES_MAX, Interner, Map, Value};
+
+use super::value;
+
+#[test]
+fn a_value_is_at_most_24_bytes() {
+    assert!(size_of::<Value>() <= 24, "{}", size_of::<Value>());
+    assert_eq!(size_of::<Map>(), 16);
+}
+
+#[test]
+fn display_and_json_are_deterministic_and_lossless() {
+    let json = json!({"b": [1, 2.5, -3.0, "x\"y", true, {}], "a": {"z": 18_446_744_073_709_551_615_u64, "y": []}});
+    let value = value(json.clone());
+    assert_eq!(value.to_string(), r#"{"a":{"y":[],"z":18446744073709551615},"b":[1,2.5,-3.0,"x\"y",true,{}]}"#);
+    assert_eq!(value.to_json(), json);
+    assert_eq!(Value::from_json(&value.to_json()), Some(value));
+}
+
+#[test]
+fn nulls_are_dropped() {
+    assert_eq!(Value::from_json(&json!(null)), None);
+    assert_eq!(value(json!({"a": null, "b": [null, 1, {"c": null}]})).to_string(), r#"{"b":[1,{}]}"#);
+}
+
+#[test]
+fn maps_are_sorted_and_the_last_of_equal_keys_stays() {
+    let map: Map =
+        [("b", Value::Int(1)), ("a", Value::Int(2)), ("b", Value::Int(3)), ("a", Value::Int(4))].into_iter().collect();
+    assert_eq!(Value::Map(map.clone()).to_string(), r#"{"a":4,"b":3}"#);
+    assert_eq!(map.get("a"), Some(&Value::Int(4)));
+    assert_eq!((map.get("c"), map.len(), map.contains_key("b")), (None, 2, true));
+    let more = map.with("c", Value::Bool(true)).with("a", Value::Int(0));
+    assert_eq!(Value::Map(more).to_string(), r#"{"a":0,"b":3,"c":true}"#);
+    assert!(Map::default().is_empty());
+}
+
+#[test]
+fn the_interner_shares_short_strings_and_is_bounded() {
+    let mut interner = Interner::new();
+    let first = interner.text("Succeeded");
+    assert!(std::sync::Arc::ptr_eq(&first, &interner.text("Succeeded")));
+    let long = "x".repeat(100);
+    assert!(!std::sync::Arc::ptr_eq(&interner.text(&long), &interner.text(&long)));
+
+    // A flood of strings seen once neither grows it without bound nor drives out what recurs.
+    for i in 0..10 * INTERN_ENTRIES_MAX {
+        interner.text(&format!("uid-{i}"));
+        if i % 1000 == 0 {
+            assert!(std::sync::Arc::ptr_eq(&first, &interner.text("Succeeded")), "after {i}");
+        }
+    }
+    assert!(interner.len() <= 2 * INTERN_ENTRIES_MAX);
+}
