@@ -10,7 +10,9 @@
 )]
 
 mod cases;
+mod generate;
 mod paths;
+mod properties;
 mod scopes;
 mod texts;
 mod values;

@@ -194,9 +194,9 @@ fn depth_is_bounded_and_what_is_within_the_bound_runs() {
     assert!(compile_with("b + 1", &["self"], &lets).is_ok());
 
     // Chains of `&&` and of `||` are flat.
-    let chain = vec!["self.x == 1"; 1000].join(" && ");
+    let chain = vec!["self.x == 1"; 200].join(" && ");
     assert_eq!(show(&compile(&chain), &object), "true");
-    let chain = vec!["self.x == 2"; 1000].join(" || ");
+    let chain = vec!["self.x == 2"; 200].join(" || ");
     assert_eq!(show(&compile(&chain), &object), "false");
 }
 
