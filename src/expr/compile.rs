@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::access::{full, written};
+use super::access::full;
 use super::ops::{Arithmetic, Comparison};
 use super::program::{EXPRESSION_DEPTH_MAX, Lets, Node, Op, Program};
 use super::reads;

@@ -132,7 +132,7 @@ impl Translation<'_> {
                 _ => Err("RE2 has no look-around".to_owned()),
             };
         }
-        while let Some(c) = self.rest.next() {
+        for c in self.rest.by_ref() {
             match c {
                 'i' | 'm' | 's' | 'U' | '-' => self.out.push(c),
                 ':' | ')' => {
