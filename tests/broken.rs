@@ -66,7 +66,9 @@ fn write_one(sources: &Sources, d: &Diagnostic, out: &mut String) {
     let place = |span: Span| {
         let (line, column) = sources.position(span);
         let words = sources.words(span).replace('\n', "⏎");
-        format!("{line}:{column} `{words}`")
+        let file = sources.get(span.file).map(|s| &*s.name).filter(|name| *name != "rules.tide");
+        let file = file.map(|name| format!("{name}:")).unwrap_or_default();
+        format!("{file}{line}:{column} `{words}`")
     };
     let severity = match d.severity {
         Severity::Error => "",
@@ -85,7 +87,26 @@ fn write_one(sources: &Sources, d: &Diagnostic, out: &mut String) {
     }
 }
 
-fn check(page: &str) -> usize {
+/// What `check` says about whole rules. A line `#--- NAME` begins another file.
+fn found_in_rules(rules: &str) -> String {
+    let mut files = vec![("rules.tide".to_owned(), String::new())];
+    for line in rules.split_inclusive('\n') {
+        match line.strip_prefix("#--- ") {
+            Some(name) => files.push((name.trim().to_owned(), String::new())),
+            None => files.last_mut().unwrap().1.push_str(line),
+        }
+    }
+    let compiled = tidegate::rulebook::load(files, &tidegate::rulebook::Options::default());
+    let mut out = String::new();
+    for d in &compiled.diagnostics {
+        write_one(&compiled.sources, d, &mut out);
+    }
+    let errors = compiled.diagnostics.iter().any(|d| d.severity == Severity::Error);
+    assert_eq!(compiled.rulebook.is_none(), errors, "a rulebook in spite of errors, or none without:\n{rules}");
+    out
+}
+
+fn check(page: &str, found: fn(&str) -> String) -> usize {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken").join(page);
     let text = std::fs::read_to_string(&path).unwrap();
     let cases = cases(&text);
@@ -120,5 +141,10 @@ fn check(page: &str) -> usize {
 
 #[test]
 fn syntax() {
-    assert!(check("syntax.md") >= 70);
+    assert!(check("syntax.md", found) >= 70);
+}
+
+#[test]
+fn rules() {
+    assert!(check("rules.md", found_in_rules) >= 90);
 }

@@ -105,11 +105,11 @@ impl Resolver<'_> {
                 .filter(|k| RESTARTABLE.contains(&(&*k.group, &*k.kind)))
                 .map(|k| format!("`{}`", k.short))
                 .collect();
-            let message = format!("a `{}` cannot be restarted", target.kind.node);
+            let message = format!("`{}` is not what can be restarted", target.kind.node);
             let help = if self.is_application(object.kind) {
                 format!("`sync {}` or `refresh {}`", self.say(&object), self.say(&object))
             } else {
-                format!("what can be: {}", known.join(", "))
+                format!("these can be restarted: {}", known.join(", "))
             };
             self.error(Code::BAD_TARGET, target.span, message, help);
             return None;
@@ -127,7 +127,7 @@ impl Resolver<'_> {
     fn sync<'t>(&mut self, target: &TargetExpr) -> Option<(HalfVerb<'t>, String)> {
         let application = self.target(target)?;
         if !self.is_application(application.kind) {
-            let message = format!("a `{}` cannot be synced, only an Application can", target.kind.node);
+            let message = format!("only an Application can be synced, `{}` is none", target.kind.node);
             self.error(Code::BAD_TARGET, target.span, message, "write `sync application NAME`");
             return None;
         }
@@ -143,7 +143,7 @@ impl Resolver<'_> {
             return None;
         }
         if hard && !self.is_application(object.kind) {
-            let message = format!("a hard refresh is for Applications, not for a `{}`", target.kind.node);
+            let message = format!("a hard refresh is for Applications, `{}` is none", target.kind.node);
             self.error(Code::BAD_TARGET, span, message, "leave `hard` out");
             return None;
         }

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use super::context::Resolver;
-use crate::rulebook::{Filter, Selection};
+use crate::rulebook::{Filter, Kind, Selection};
 use crate::syntax::tree::{Expr, Predicate, Quantifier, Text};
 
 /// `any` or `every`; empty for one.
@@ -17,7 +17,7 @@ pub(super) fn quantifier(quantifier: Quantifier) -> &'static str {
 }
 
 /// A condition's words.
-pub(super) fn predicate(predicate: Predicate) -> &'static str {
+pub(in crate::rulebook) fn predicate(predicate: Predicate) -> &'static str {
     match predicate {
         Predicate::Succeeds => "succeeds",
         Predicate::Fails => "fails",
@@ -33,7 +33,7 @@ pub(super) fn predicate(predicate: Predicate) -> &'static str {
 }
 
 /// `1h30m`, `7d`, `0s`.
-pub(super) fn duration(seconds: u64) -> String {
+pub(in crate::rulebook) fn duration(seconds: u64) -> String {
     let mut text = String::new();
     let mut rest = seconds;
     for (unit, size) in [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)] {
@@ -57,12 +57,15 @@ pub(super) fn text(text: &Text) -> String {
 }
 
 /// A selector.
-pub(super) fn filter(resolver: &Resolver<'_>, filter: &Filter) -> String {
+pub(in crate::rulebook) fn filter(kinds: &[Kind], filter: &Filter) -> String {
     match filter {
         Filter::Label(key, value) => format!("with label {}={}", quoted(key), quoted(value)),
         Filter::Wave(wave) => format!("in wave {wave}"),
         Filter::Application(app) => format!("of application {}/{}", app.namespace, app.name),
-        Filter::Owner(kind, name) => format!("owned by {} {name}", resolver.short(*kind)),
+        Filter::Owner(kind, name) => {
+            let short = kinds.get(usize::from(kind.0)).map_or("?", |kind| &kind.short);
+            format!("owned by {short} {name}")
+        }
         Filter::Series(_, name) => format!("of pipeline {name}"),
         Filter::Where(_, text) => format!("where ({text})"),
     }
@@ -78,7 +81,7 @@ pub(super) fn selection(resolver: &Resolver<'_>, selection: &Selection) -> Strin
         let _ = write!(text, " in namespace {namespace}");
     }
     for each in &selection.filters {
-        let _ = write!(text, " {}", filter(resolver, each));
+        let _ = write!(text, " {}", filter(&resolver.kinds, each));
     }
     text
 }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::canonical;
 use super::context::Resolver;
-use super::names;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::rulebook::Term;
 use crate::syntax::tree::{Condition, Expr, Name, Predicate, Quantifier, ResourceCondition};
 
+/// The variable of kinds and of `where`.
+const SELF: &str = "self";
 /// Most resources that one condition may ask about.
 const TERMS_MAX: usize = 64;
 
@@ -187,17 +188,8 @@ impl Resolver<'_> {
         let source = self.selection(&resource.resource)?;
         let predicate = resource.predicate.node;
         self.check_predicate(resource, &source, negated);
-        let lasting = resource.lasting.as_ref().and_then(|lasting| {
-            let duration = self.duration("for", lasting)?;
-            if matches!(predicate, Predicate::Succeeds | Predicate::Fails) {
-                let state = if predicate == Predicate::Succeeds { "has succeeded" } else { "has failed" };
-                let words = canonical::predicate(predicate);
-                let message = format!("`{words}` is a moment and cannot last");
-                let help = format!("ask for the state: `{state} for {}`", canonical::duration(lasting.node));
-                self.error(Code::MODIFIER, lasting.span, message, help);
-            }
-            Some(duration)
-        });
+        let lasting = resource.lasting.as_ref().and_then(|lasting| self.duration("for", lasting));
+
         if self.errors > before {
             return None;
         }
@@ -268,10 +260,8 @@ impl Resolver<'_> {
             draft.broken = true;
             return;
         }
-        if !names::is_variable(&alias.node) {
-            let message = format!("`{}` cannot be used as a name in expressions", alias.node);
-            let help = "letters, digits and `_`, beginning with a letter, and not a word that CEL reserves";
-            self.error(Code::NAME, alias.span, message, help);
+        if alias.node == SELF {
+            self.error(Code::NAME, alias.span, "`self` is the object in a kind and in `where`", "give it another name");
             draft.broken = true;
             return;
         }

@@ -65,6 +65,8 @@ pub(super) struct Resolver<'d> {
     pub kinds: Vec<Kind>,
     /// Place of each short name in `kinds`; looked up only, never iterated.
     pub shorts: HashMap<Arc<str>, KindIx>,
+    /// Words of built-in kinds that the user's kinds have replaced, and the words for them now.
+    pub replaced: Vec<(String, String)>,
     /// Words in use.
     pub interner: Interner,
     /// The file at hand.
@@ -81,7 +83,8 @@ impl<'d> Resolver<'d> {
     /// Without any kind.
     pub fn new(home: Home, diagnostics: &'d mut Vec<Diagnostic>) -> Self {
         let (kinds, models, shorts) = (Vec::new(), Vec::new(), HashMap::new());
-        Resolver { kinds, shorts, interner: Interner::default(), home, models, diagnostics, errors: 0 }
+        let replaced = Vec::new();
+        Resolver { kinds, shorts, replaced, interner: Interner::default(), home, models, diagnostics, errors: 0 }
     }
 
     /// Notes a finding.
@@ -123,7 +126,9 @@ impl<'d> Resolver<'d> {
             return Some(*ix);
         }
         let lower = word.node.to_lowercase();
-        let alias = ALIASES.iter().find(|(alias, _)| *alias == lower).map(|(_, short)| *short);
+        let alias = ALIASES.iter().find(|(alias, _)| *alias == lower).map_or(&*lower, |(_, short)| *short);
+        let replaced = self.replaced.iter().find(|(short, _)| *short == alias).map(|(_, now)| now.as_str());
+        let alias = Some(replaced.unwrap_or(alias));
         let known = |short: &&str| self.shorts.contains_key(*short);
         let by_type =
             self.kinds.iter().find(|k| k.kind.eq_ignore_ascii_case(&lower) || *k.plural == *lower).map(|k| &*k.short);

@@ -35,7 +35,13 @@ impl Resolver<'_> {
             }
             firsts.insert(&decl.short.node, decl.short.span);
             // A user's word for the type of a built-in kind takes its place: two words would watch one type twice.
-            chosen.retain(|_, (other, builtin)| !*builtin || !same_type(decl, other));
+            chosen.retain(|short, (other, builtin)| {
+                let replaced = *builtin && same_type(decl, other);
+                if replaced && *short != decl.short.node {
+                    self.replaced.push(((*short).to_owned(), decl.short.node.clone()));
+                }
+                !replaced
+            });
             self.check_type(decl, &chosen);
             chosen.insert(&decl.short.node, (decl, false));
         }
@@ -108,10 +114,9 @@ impl Resolver<'_> {
     }
 
     fn check_kind_names(&mut self, decl: &KindDecl) {
-        if !names::is_variable(&decl.short.node) {
-            let message = format!("`{}` cannot be used as a name in expressions", decl.short.node);
-            let help = "letters, digits and `_`, beginning with a letter, and not a word that CEL reserves";
-            self.error(Code::NAME, decl.short.span, message, help);
+        if decl.short.node == "self" {
+            let message = "`self` is the object in a kind's lines";
+            self.error(Code::NAME, decl.short.span, message, "give the kind another short name");
         }
         let group = (!decl.group.node.is_empty()).then(|| names::object_name(&decl.group.node)).flatten();
         if let Some(wrong) = group {
@@ -130,10 +135,8 @@ impl Resolver<'_> {
     }
 
     fn kind_let<'k>(&mut self, name: &'k Name, expr: &Expr, lets: &mut Lets, named: &mut HashMap<&'k str, Span>) {
-        if !names::is_variable(&name.node) {
-            let message = format!("`{}` cannot be used as a name in expressions", name.node);
-            let help = "letters, digits and `_`, beginning with a letter, and not a word that CEL reserves";
-            self.error(Code::NAME, name.span, message, help);
+        if name.node == "self" {
+            self.error(Code::NAME, name.span, "`self` is the object", "give the `let` another name");
         } else if let Some(first) = named.insert(&name.node, name.span) {
             let found = Diagnostic::error(Code::BAD_KIND, name.span, format!("`{}` is defined twice", name.node));
             self.report(found.related(first, "the first").help("give it another name"));

@@ -217,7 +217,7 @@ impl Resolver<'_> {
                     |side: &Node| ways(draft, side, true).is_ok_and(|ways| ways.iter().all(|w| !w.runs.is_empty()));
                 let side = [(&**a, "before"), (&**b, "after")].into_iter().find(|(side, _)| !runs(side));
                 if let Some((_, where_)) = side {
-                    let message = format!("`and then` orders runs, and what stands {where_} it is none");
+                    let message = format!("`and then` orders runs, and what stands {where_} it is not a run");
                     let help = "`and then` needs `succeeds`, `fails`, `has succeeded` or `has failed` on both sides; join states with `and`";
                     self.error(Code::AND_THEN, *span, message, help);
                 }

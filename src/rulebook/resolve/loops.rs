@@ -132,7 +132,7 @@ impl Resolver<'_> {
         let through =
             path.iter().filter(|(node, _)| matches!(effects.graph.node_weight(*node), Some(Step::Rule(_)))).count();
         let message = if through > 1 {
-            format!("rule `{}` can bring about its own cause, through {} other", placed.rule.name, through - 1)
+            format!("rule `{}` can bring about its own cause, through {} more", placed.rule.name, through - 1)
         } else {
             format!("rule `{}` can bring about its own cause", placed.rule.name)
         };

@@ -22,6 +22,9 @@ mod statements;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+pub(super) use canonical::{
+    duration as canonical_duration, filter as canonical_filter, predicate as canonical_predicate,
+};
 use context::{Home, Resolver};
 use loops::Placed;
 pub use names::rulebook_id;

@@ -45,10 +45,6 @@ impl Resolver<'_> {
         if let Some(alternatives) = &alternatives {
             self.check_branches(decl, alternatives, draft.broken);
         }
-        if decl.then.is_empty() && decl.otherwise.is_empty() && blocks.is_empty() && self.errors == before {
-            let help = "say what to do: `then restart isvc NAME`, or what waits: `block wave 4`";
-            self.error(Code::SYNTAX, decl.span, "the rule does nothing", help);
-        }
         if self.errors > before {
             return None;
         }
@@ -159,7 +155,12 @@ impl Resolver<'_> {
         let span = first.span;
         if decl.within.is_none() && !alternatives.iter().any(has_events) {
             let message = "`else` acts when the events are there and the rest is false, and here is no event";
-            self.error(Code::NO_CAUSE, span, message, "make it a rule of its own: `when not …` beside a state");
+            self.error(
+                Code::NO_CAUSE,
+                span,
+                message,
+                "write a rule of its own for the other state, such as `when isvc NAME is healthy then …`",
+            );
         } else if decl.within.is_none() && !alternatives.iter().any(waits) {
             let message = "`else` never acts: nothing beside the event can be false";
             let help = "for a failed run write a rule of its own: `when … fails then …`";

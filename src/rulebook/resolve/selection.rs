@@ -33,18 +33,13 @@ impl Resolver<'_> {
             return Some(Selection { quantifier: Quantifier::One, kind, object, namespace: None, filters: Vec::new() });
         }
         if resource.quantifier == Quantifier::One {
-            let message = format!("which `{word}` is meant?");
-            let help = format!(
-                "name it: `{word} NAME`; or say `any {word}` (each by itself) or `every {word}` (all together)"
-            );
-            self.error(Code::QUANTIFIER, resource.span, message, help);
-            return None;
-        }
-        if let Some(name) = &resource.name {
-            let quantifier = canonical::quantifier(resource.quantifier);
-            let message = format!("`{quantifier}` and the name `{}` exclude each other", name.name.node);
-            let help = format!("write `{word} {}`, or `{quantifier} {word}` with selectors", name.name.node);
-            self.error(Code::QUANTIFIER, name.span, message, help);
+            // Without selectors too the parser has said so already.
+            if !resource.selectors.is_empty() {
+                let message = format!("which `{word}` is meant?");
+                let help =
+                    format!("write `any {word} …` for each by itself, or `every {word} …` for all of them together");
+                self.error(Code::QUANTIFIER, resource.span, message, help);
+            }
             return None;
         }
         let selection = self.narrowed(kind, resource);
@@ -71,7 +66,7 @@ impl Resolver<'_> {
             }
         }
         selection.namespace = selection.namespace.or(default);
-        let text = |filter: &Filter| canonical::filter(self, filter);
+        let text = |filter: &Filter| canonical::filter(&self.kinds, filter);
         let mut sorted: Vec<(String, Filter)> = Vec::new();
         sorted.extend(std::mem::take(&mut selection.filters).into_iter().map(|filter| (text(&filter), filter)));
         sorted.sort_by(|(a, _), (b, _)| a.cmp(b));

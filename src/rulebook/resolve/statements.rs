@@ -156,7 +156,7 @@ impl Resolver<'_> {
             let Some(object) = self.target(target) else { continue };
             if subject.as_ref() == Some(&object) {
                 let message = format!("`{}` cannot come after itself", self.say(&object));
-                self.error(Code::CYCLE, target.span, message, "");
+                self.error(Code::CYCLE, target.span, message, "leave it out");
                 continue;
             }
             if !after.iter().any(|(other, _)| *other == object) {
