@@ -8,6 +8,7 @@ mod check;
 mod files;
 mod format;
 mod out;
+mod plan;
 mod report;
 mod rulebook;
 
@@ -50,11 +51,14 @@ const EXIT_HELP: &str = "RULES are .tide files or folders of them; MANIFESTS are
 enum Verb {
     /// Read the rules and show everything that is wrong with them
     Check(check::Args),
+    /// Show what the rules do: what is due, what waits for what and why, what would be written
+    Plan(plan::Args),
 }
 
 fn dispatch(verb: Verb, out: &mut Out) -> anyhow::Result<Exit> {
     match verb {
         Verb::Check(args) => check::run(&args, out),
+        Verb::Plan(args) => plan::run(&args, out),
     }
 }
 

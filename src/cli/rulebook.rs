@@ -63,7 +63,6 @@ pub fn compile(paths: &[PathBuf], args: &RulebookArgs) -> anyhow::Result<Compile
 ///
 /// # Errors
 /// When a file cannot be read.
-#[expect(dead_code, reason = "for the verbs to come")]
 pub fn load(
     paths: &[PathBuf],
     args: &RulebookArgs,

@@ -15,6 +15,7 @@ pub mod request;
 pub mod resource;
 pub mod seen;
 pub mod send;
+pub mod snapshot;
 pub mod store;
 pub mod watch;
 pub mod writer;
@@ -24,6 +25,7 @@ pub use env::{Backoff, Clock, Env, Random, Read, RuleTexts, Rules};
 pub use lease::{Election, Standing, Times};
 pub use metrics::{Metrics, TABLE, page as metrics_page};
 pub use resource::Resource;
+pub use snapshot::{Snapshot, snapshot};
 
 /// Why the cluster cannot be worked with.
 #[derive(Debug, thiserror::Error)]
@@ -31,4 +33,7 @@ pub enum ClusterError {
     /// No configuration, or one that cannot be used.
     #[error("no usable cluster configuration: {0}")]
     Config(String),
+    /// It does not answer, or refuses what is needed.
+    #[error("{0}")]
+    Answer(String),
 }

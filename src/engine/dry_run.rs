@@ -62,6 +62,8 @@ pub struct Effected {
     pub after: Duration,
     /// then or else; none for tidegate's own records.
     pub branch: Option<Branch>,
+    /// The wave of the object that is written to.
+    pub target_wave: Option<i32>,
 }
 
 /// What a platform's manifests lead to.
@@ -87,7 +89,7 @@ pub fn dry_run(rulebook: &Arc<Rulebook>, mut world: World) -> DryRun {
     let mut ledger = Ledger::over(rulebook.clone(), world);
     ledger.tick(start);
     let gates = ledger.gates().cloned().collect();
-    let mut run = Run { ledger, now: later(start, Duration::from_secs(3600)), steps: Vec::new(), left_out: 0 };
+    let mut run = Run { ledger, now: later(start, Duration::from_secs(3600)), steps: Vec::new(), left_out: 0, runs: 0 };
     let sources = run.sources();
     let waves: BTreeSet<i32> = sources.iter().map(|(wave, _)| *wave).collect();
     for wave in waves {
@@ -107,7 +109,7 @@ fn suppose_at_rest(rulebook: &Rulebook, world: &mut World) {
         let runs = rulebook.kind(kind).is_some_and(|kind| kind.runs);
         let status = if runs { HealthStatus::Progressing } else { HealthStatus::Healthy };
         let objects: Vec<ObjectRef> = world.rows(kind).map(|entry| object_of(kind, entry)).collect();
-        objects.iter().for_each(|object| world.assert(object, status, None));
+        objects.iter().for_each(|object| world.assert(object, status, None, None));
     }
 }
 
@@ -120,6 +122,7 @@ struct Run {
     now: Timestamp,
     steps: Vec<Step>,
     left_out: usize,
+    runs: u64,
 }
 
 impl Run {
@@ -144,8 +147,11 @@ impl Run {
             None => HealthStatus::Progressing,
         };
         let uid = self.ledger.world().get(object).map(|entry| entry.row.uid.clone()).unwrap_or_default();
-        let run = outcome.map(|outcome| RunId { uid, outcome, completion: Arc::from(""), ended: Some(self.now) });
-        self.ledger.suppose(object, status, run);
+        // Each supposed run is another one, so that no step uses up the cause of the next.
+        self.runs += 1;
+        let completion = Arc::from(self.runs.to_string());
+        let run = outcome.map(|outcome| RunId { uid, outcome, completion, ended: Some(self.now) });
+        self.ledger.suppose(object, status, None, run);
     }
 
     fn step(&mut self, source: &ObjectRef, wave: i32) {
@@ -211,6 +217,7 @@ impl Run {
             verdicts.iter().any(|v| !v.causes.is_empty() && v.reasons.iter().any(|r| r.why.starts_with("assumed")));
         played.gates = self.ledger.gates().cloned().collect();
         self.rounds(source, self.now, Duration::ZERO, &mut played);
+        self.lasting(source, &about, &mut played);
         played.waiting = self.waiting(&about, source);
         self.closed_windows(source, &about, &mut played);
         self.ledger.world_mut().assume = None;
@@ -247,7 +254,8 @@ impl Run {
         if told && !known {
             let branch = intent.firings.first().map(|firing| firing.branch);
             let writes = writes(self.ledger.rulebook(), self.ledger.world(), intent);
-            played.effects.push(Effected { intent: intent.clone(), writes, after, branch });
+            let target_wave = self.ledger.world().get(&intent.target).map(|entry| entry.row.wave);
+            played.effects.push(Effected { intent: intent.clone(), writes, after, branch, target_wave });
         }
     }
 
@@ -259,6 +267,16 @@ impl Run {
             _ => None,
         });
         waits.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// What happens when a state has lasted as long as `for` asks.
+    fn lasting(&mut self, source: &ObjectRef, about: &BTreeSet<Unit>, played: &mut Played) {
+        let rules =
+            about.iter().filter_map(|unit| super::rule_of(self.ledger.rulebook(), self.ledger.world(), &unit.rule));
+        let times = rules.flat_map(|rule| rule.terms.iter().filter_map(|term| term.lasting).collect::<Vec<_>>());
+        for time in times.collect::<BTreeSet<Duration>>() {
+            self.rounds(source, later(self.now, time), time, played);
+        }
     }
 
     /// What happens when a window closes before the rest has come.
@@ -287,10 +305,10 @@ impl Run {
             let Some(entry) = self.ledger.world().get(&object) else { continue };
             let (wave, was) = (entry.row.wave, entry.health.status);
             let before = self.gates();
-            self.ledger.suppose(&object, status, None);
+            self.ledger.suppose(&object, status, Some(self.now), None);
             let (played, _) = self.play(&object, Some(true));
             self.push(&object, wave, Supposition::Becomes(status), played, &before);
-            self.ledger.suppose(&object, was, None);
+            self.ledger.suppose(&object, was, None, None);
         }
     }
 
@@ -331,8 +349,8 @@ impl Ledger {
     }
 
     /// Supposes that an object is in a state.
-    fn suppose(&mut self, object: &ObjectRef, status: HealthStatus, run: Option<RunId>) {
-        self.world_mut().assert(object, status, run);
+    fn suppose(&mut self, object: &ObjectRef, status: HealthStatus, since: Option<Timestamp>, run: Option<RunId>) {
+        self.world_mut().assert(object, status, since, run);
         self.look_at(object);
     }
 

@@ -350,13 +350,13 @@ impl World {
         }
     }
 
-    /// Says what becomes of an object, for plans over manifests: its status, and how its run ended.
-    pub fn assert(&mut self, object: &ObjectRef, status: HealthStatus, run: Option<RunId>) {
+    /// Says what becomes of an object, for plans over manifests: its status, since when, and how its run ended.
+    pub fn assert(&mut self, object: &ObjectRef, status: HealthStatus, since: Option<Timestamp>, run: Option<RunId>) {
         let key = (object.namespace.clone(), object.name.clone());
         if let Some(entry) = self.tables.get_mut(&object.kind).and_then(|t| t.rows.get_mut(&key)) {
             entry.health = Health { status, ..Health::default() };
             entry.run = run;
-            entry.since = None;
+            entry.since = since;
         }
     }
 
