@@ -9,6 +9,10 @@
     clippy::print_stderr
 )]
 
+#[path = "syntax/dump.rs"]
+mod dump;
+
+use dump::without_spans;
 use tidegate::diagnostic::Sources;
 use tidegate::syntax::{parse, parse_condition, print_condition};
 
@@ -23,26 +27,6 @@ fn language_page() {
     }
     assert!(diagnostics.is_empty());
     assert_eq!(tree.statements.len(), 14);
-}
-
-/// The tree without its spans.
-fn dump(text: &str) -> String {
-    let mut sources = Sources::default();
-    let file = sources.add("x.tide", text);
-    let mut diagnostics = Vec::new();
-    let tree = parse(&sources, file, &mut diagnostics);
-    assert!(diagnostics.is_empty(), "{text}\n{diagnostics:#?}");
-    without_spans(&format!("{tree:?}"))
-}
-
-fn without_spans(debug: &str) -> String {
-    let mut out = String::new();
-    let mut rest = debug;
-    while let Some((before, after)) = rest.split_once("Span { file: FileId(") {
-        out.push_str(before);
-        rest = after.split_once(" }").unwrap().1;
-    }
-    out + rest
 }
 
 /// `written` is a condition; its canonical text is `printed`, which parses to the same tree.

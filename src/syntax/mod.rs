@@ -5,6 +5,7 @@
 
 mod build;
 mod explain;
+mod format;
 mod grammar;
 pub mod limits;
 mod parse;
@@ -12,7 +13,8 @@ mod print;
 mod recover;
 pub mod tree;
 
+pub use format::format;
 pub use parse::{bare_parse, parse, parse_condition, parse_expr};
 pub use print::{
-    print_action, print_condition, print_expr, print_modifier, print_predicate, print_resource, print_text,
+    health_word, print_action, print_condition, print_expr, print_modifier, print_predicate, print_resource, print_text,
 };

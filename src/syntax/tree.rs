@@ -353,6 +353,8 @@ pub struct ModelDecl {
     pub served_by: TargetExpr,
     /// `reload on retrain`
     pub reload: bool,
+    /// Where that was written.
+    pub reload_span: Option<Span>,
     /// `stale after D`
     pub stale_after: Option<DurationLit>,
     /// All of it.

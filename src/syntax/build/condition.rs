@@ -91,7 +91,12 @@ impl Build<'_> {
                 }
                 Rule::group => {
                     let inner = Kids::of(kid).next()?;
-                    self.condition(inner)?
+                    let mut condition = self.condition(inner)?;
+                    if let Condition::And(_, at) | Condition::Or(_, at) | Condition::Then(_, _, at) = &mut condition {
+                        // With its brackets.
+                        *at = span;
+                    }
+                    condition
                 }
                 Rule::resource_clause => Condition::Resource(Box::new(self.resource_clause(kid)?)),
                 _ => Condition::Expr(self.expr(kid)),

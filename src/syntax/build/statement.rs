@@ -149,13 +149,13 @@ impl Build<'_> {
         let mut kids = Kids::of(pair);
         let name = self.name(kids.next()?);
         let (mut trained_by, mut served_by, mut steps) = (None, None, Vec::new());
-        let (mut reload, mut stale_after) = (false, None);
+        let (mut reload_span, mut stale_after) = (None, None);
         for line in kids {
             let at = self.span(&line);
             let rule = line.as_rule();
             let mut kids = Kids::of(line);
             let twice = match rule {
-                Rule::model_reload => std::mem::replace(&mut reload, true),
+                Rule::model_reload => reload_span.replace(at).is_some(),
                 Rule::model_stale => stale_after.replace(self.duration(&kids.next()?)).is_some(),
                 _ => {
                     let verb = self.name(kids.next()?);
@@ -184,6 +184,15 @@ impl Build<'_> {
             }
         }
         let (trained_by, served_by) = (trained_by?, served_by?);
-        Some(ModelDecl { name, trained_by, steps, served_by, reload, stale_after, span })
+        Some(ModelDecl {
+            name,
+            trained_by,
+            steps,
+            served_by,
+            reload: reload_span.is_some(),
+            reload_span,
+            stale_after,
+            span,
+        })
     }
 }

@@ -8,8 +8,8 @@ mod words;
 pub(super) use self::words::RESERVED;
 
 use super::tree::{
-    ActionDecl, ActionVerb, Condition, Expr, Modifier, Predicate, Quantifier, ResourceCondition, ResourceExpr,
-    Selector, TargetExpr, Text,
+    ActionDecl, ActionVerb, Condition, Expr, HealthWord, Modifier, Predicate, Quantifier, ResourceCondition,
+    ResourceExpr, Selector, TargetExpr, Text,
 };
 
 /// An expression, with no more brackets than it needs to be read.
@@ -74,6 +74,18 @@ pub fn print_predicate(predicate: Predicate) -> &'static str {
         Predicate::Suspended => "is suspended",
         Predicate::Missing => "is missing",
         Predicate::Stale => "is stale",
+    }
+}
+
+/// The word of a health status in a kind's line.
+#[must_use]
+pub fn health_word(word: HealthWord) -> &'static str {
+    match word {
+        HealthWord::Healthy => "healthy",
+        HealthWord::Progressing => "progressing",
+        HealthWord::Degraded => "degraded",
+        HealthWord::Suspended => "suspended",
+        HealthWord::Unknown => "unknown",
     }
 }
 
@@ -240,6 +252,7 @@ impl<'s> Printer<'s> {
                 self.push("run ");
                 self.push(&kind.node);
                 self.push(" from ");
+                self.from_word(kind, name);
                 self.resource_name(name);
                 return;
             }
