@@ -76,6 +76,8 @@ impl Compiler<'_> {
         let number = |k: &Type| k.is_number() || matches!(k, Type::Any | Type::Dyn);
         let element = match inner {
             Type::Any => Type::Any,
+            // As in cel-go, where `field[?i].orValue(0)` is an int, unlike `field.?i.orValue(0)`.
+            Type::Dyn if optional && (number(&key_kind) || key_kind.fits(&Type::String)) => Type::Any,
             Type::Dyn if number(&key_kind) || key_kind.fits(&Type::String) => Type::Dyn,
             Type::List(of) if number(&key_kind) => *of,
             Type::Map(of) if key_kind.fits(&Type::String) => *of,

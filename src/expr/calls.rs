@@ -146,11 +146,11 @@ impl Compiler<'_> {
     /// Patterns are compiled, and durations and timestamps read, once; bad ones are errors here.
     fn fold_constant(&mut self, function: &'static Function, mut nodes: Vec<Node>) -> Option<Op> {
         let last = match nodes.last() {
-            Some(Node { op: Op::Const(Value::String(text)), span }) => Some((text.clone(), *span)),
+            Some(Node { op: Op::Const(value), span }) => Some((value.clone(), *span)),
             _ => None,
         };
         match (function.name, last) {
-            ("matches", Some((re, at))) => match pattern::compile(&re) {
+            ("matches", Some((Value::String(re), at))) => match pattern::compile(&re) {
                 Ok(pattern) => {
                     nodes.pop();
                     Some(Op::Matches(Box::new(nodes.pop()?), Box::new(pattern)))
@@ -162,19 +162,13 @@ impl Compiler<'_> {
                     None
                 }
             },
-            ("duration" | "timestamp", Some((text, at))) => {
-                if let Ok(value) = (function.run)(&[&Value::String(text.clone())]) {
-                    return Some(Op::Const(value));
+            ("duration" | "timestamp", Some((value, at))) => match (function.run)(&[&value]) {
+                Ok(value) => Some(Op::Const(value)),
+                Err(_) => {
+                    self.error(bad_time(function.name, &value, at));
+                    None
                 }
-                let message = format!("`{text}` is not a {}", function.name);
-                let help = match (function.name, days(&text)) {
-                    ("timestamp", _) => "a timestamp is RFC 3339: `2026-03-01T08:00:00Z`".to_owned(),
-                    (_, Some(days)) => format!("CEL has no `d`: write `{}h`", days * 24),
-                    _ => "a duration is numbers with `h`, `m`, `s`, `ms`, `us`, `ns`: `1h30m`".to_owned(),
-                };
-                self.error(Diagnostic::error(Code::EXPRESSION_LITERAL, at, message).help(help));
-                None
-            }
+            },
             _ => Some(Op::Call(function, nodes)),
         }
     }
@@ -303,6 +297,17 @@ fn optional_help(base: Option<&Expr>, name: &Name) -> String {
         }
         _ => "optional values come from `a.?b` and `a[?b]`".to_owned(),
     }
+}
+
+/// A constant that is no duration or timestamp.
+fn bad_time(what: &str, value: &Value, at: Span) -> Diagnostic {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let help = match (what, days(&text)) {
+        ("timestamp", _) => "a timestamp is RFC 3339: `2026-03-01T08:00:00Z`".to_owned(),
+        (_, Some(days)) => format!("CEL has no `d`: write `{}h`", days * 24),
+        _ => "a duration is numbers with `h`, `m`, `s`, `ms`, `us`, `ns`: `1h30m`".to_owned(),
+    };
+    Diagnostic::error(Code::EXPRESSION_LITERAL, at, format!("`{text}` is not a {what}")).help(help)
 }
 
 /// `7d` as days.

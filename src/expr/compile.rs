@@ -425,7 +425,7 @@ fn arithmetic_type(op: Arithmetic, a: &Type, b: &Type) -> Option<Type> {
         (Double | Dyn, Double) | (Double, Dyn) if op != Arithmetic::Rem => Double,
         (String | Dyn, String) | (String, Dyn) if add => String,
         (List(_), List(_)) if add && a.fits(b) => a.clone().join(b),
-        (Dyn, List(_)) | (List(_), Dyn) if add && a.fits(b) => Type::list(Dyn),
+        (Dyn, list @ List(_)) | (list @ List(_), Dyn) if add && a.fits(b) => list.clone(),
         (Dyn, Dyn) => Dyn,
         _ => return None,
     })

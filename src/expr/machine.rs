@@ -289,7 +289,7 @@ impl<'m> Machine<'m> {
                 Ok(false)
             }
             (Value::String(key), Value::Map(map)) => Ok(map.contains_key(key)),
-            (Value::Int(_) | Value::Uint(_) | Value::Double(_) | Value::Bool(_), Value::Map(_)) => Ok(false),
+            (_, Value::Map(_)) => Ok(false),
             _ => Err(no_overload(node, infix(a, "in", b))),
         }
     }

@@ -186,17 +186,17 @@ impl Translation<'_> {
 
     /// After `\x`: two digits, or any number in braces.
     fn hex(&mut self) -> Result<char, String> {
-        let digits: String = if self.rest.next_if_eq(&'{').is_some() {
-            let digits = std::iter::from_fn(|| self.rest.next_if(char::is_ascii_hexdigit)).collect();
-            if self.rest.next_if_eq(&'}').is_none() {
-                return Err("`\\x{` without `}`".to_owned());
-            }
-            digits
+        let (digits, fits): (String, bool) = if self.rest.next_if_eq(&'{').is_some() {
+            let digits: String = std::iter::from_fn(|| self.rest.next_if(char::is_ascii_hexdigit)).collect();
+            let closed = self.rest.next_if_eq(&'}').is_some();
+            let fits = closed && !digits.is_empty();
+            (digits, fits)
         } else {
-            (0..2).filter_map(|_| self.rest.next_if(char::is_ascii_hexdigit)).collect()
+            let digits: String = (0..2).filter_map(|_| self.rest.next_if(char::is_ascii_hexdigit)).collect();
+            let fits = digits.len() == 2;
+            (digits, fits)
         };
-        let whole = !digits.is_empty();
-        let found = u32::from_str_radix(&digits, 16).ok().filter(|_| whole).and_then(char::from_u32);
+        let found = u32::from_str_radix(&digits, 16).ok().filter(|_| fits).and_then(char::from_u32);
         found.ok_or_else(|| "`\\x` without a character's number".to_owned())
     }
 
