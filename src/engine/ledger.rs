@@ -2,23 +2,20 @@
 //!
 //! It only saves work: deciding everything anew gives the same.
 
+mod outcome;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::act::{acted_mark, done, fired_mark};
 use super::cause::{annotations_item, items};
 use super::condition::{matches, members};
 use super::decide::{decide, rule_of};
 use super::gate::gates;
 use super::index::{Index, Touched};
 use super::record::{annotation_notes, application_of, status, validation_event, validation_item, wave_record};
-use super::types::{BACKOFF_DEFAULT, BACKOFF_MAX};
-use super::world::Attempt;
-use super::{
-    Change, Effect, Gate, Intent, Listing, Mark, RuleId, Settle, Standing, State, Unit, Verdict, World, later,
-};
+use super::{Change, Effect, Gate, Intent, Listing, Mark, RuleId, Settle, Standing, State, Unit, Verdict, World};
 use crate::rulebook::{AppName, Honour, KindIx, ObjectRef, Rule, Rulebook};
 
 /// An Application's annotations are written at most this often.
@@ -27,14 +24,7 @@ pub const STATUS_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
 /// Rounds of decisions in one tick, at most: each settles something, so more would mean a rule that never rests.
 const ROUNDS_MAX: usize = 64;
 
-/// Why a write did not happen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// The server said no for a reason that time alone does not mend.
-    pub refused: bool,
-    /// What it said.
-    pub message: String,
-}
+pub use outcome::Failure;
 
 /// What is to be done now.
 #[derive(Debug, Default)]
@@ -69,6 +59,8 @@ pub struct Ledger {
     waves: BTreeSet<ObjectRef>,
     /// The kinds that the rules use.
     kinds: Vec<KindIx>,
+    /// A kind was listed since rules were last given their baseline.
+    listing_changed: bool,
 }
 
 impl Ledger {
@@ -104,6 +96,7 @@ impl Ledger {
             operator_acted: false,
             waves: BTreeSet::new(),
             kinds,
+            listing_changed: true,
         };
         ledger.decide_all();
         ledger
@@ -240,6 +233,7 @@ impl Ledger {
     pub fn set_listing(&mut self, kind: KindIx, listing: Listing) {
         if self.world.listing(kind) != listing {
             self.world.set_listing(kind, listing);
+            self.listing_changed = true;
             self.decide_all();
         }
     }
@@ -255,9 +249,12 @@ impl Ledger {
     fn touch(&mut self, object: &ObjectRef) {
         let rows: Vec<_> = self.world.get(object).iter().map(|entry| &entry.row).collect();
         let Touched { units, waiting, rules } = self.index.touched(&self.rulebook, &self.world, object, &rows);
-        let held: Vec<Unit> = self.verdicts.keys().filter(|unit| waiting.contains(&unit.rule)).cloned().collect();
         self.dirty.extend(units);
-        self.dirty.extend(held);
+        for rule in waiting {
+            let first = Unit { rule: rule.clone(), alternative: 0, member: None };
+            let held = self.verdicts.range(first..).map(|(unit, _)| unit).take_while(|unit| unit.rule == rule);
+            self.dirty.extend(held.cloned());
+        }
         self.dirty_rules.extend(rules);
         let app = self.world.get(object).and_then(|entry| application_of(&self.rulebook, entry));
         self.dirty_apps.extend(app);
@@ -348,6 +345,9 @@ impl Ledger {
 
     /// Rules whose kinds have all been listed and that have no baseline yet get it now.
     fn adopt(&mut self, now: Timestamp) {
+        if !std::mem::take(&mut self.listing_changed) {
+            return;
+        }
         let known = |kind: KindIx| self.world.listing(kind) != Listing::Pending;
         let ready = |rule: &&Arc<Rule>| rule.terms.iter().all(|term| known(term.source.kind));
         let mut all: BTreeSet<Mark> = BTreeSet::new();
@@ -396,15 +396,7 @@ impl Ledger {
     }
 
     fn intents(&mut self, now: Timestamp, wake: &mut Option<Timestamp>) -> Vec<Intent> {
-        let mut intents: Vec<Intent> = Vec::new();
-        for verdict in self.acting.iter().filter_map(|unit| self.verdicts.get(unit)) {
-            for intent in &verdict.intents {
-                match intents.iter_mut().find(|other| other.joins(intent)) {
-                    Some(other) => other.firings.extend(intent.firings.iter().cloned()),
-                    None => intents.push(intent.clone()),
-                }
-            }
-        }
+        let mut intents = self.merged();
         let waves: Vec<Intent> = self.waves.iter().filter_map(|o| wave_record(o, self.world.get(o)?)).collect();
         self.waves = waves.iter().map(|intent| intent.target.clone()).collect();
         intents.extend(waves);
@@ -423,9 +415,32 @@ impl Ledger {
         intents
     }
 
+    /// What the verdicts intend; firings that can ride on one write together.
+    fn merged(&self) -> Vec<Intent> {
+        let mut intents: Vec<Intent> = Vec::new();
+        let mut lanes: BTreeMap<Mark, Vec<usize>> = BTreeMap::new();
+        let due = self.acting.iter().filter_map(|unit| self.verdicts.get(unit)).flat_map(|verdict| &verdict.intents);
+        for intent in due {
+            let lane = lanes.entry(intent.lane()).or_default();
+            match lane.iter().copied().find(|at| intents.get(*at).is_some_and(|other| other.joins(intent))) {
+                Some(at) => {
+                    intents.get_mut(at).into_iter().for_each(|i| i.firings.extend(intent.firings.iter().cloned()))
+                }
+                None => {
+                    lane.push(intents.len());
+                    intents.push(intent.clone());
+                }
+            }
+        }
+        intents
+    }
+
     fn status_intents(&mut self, now: Timestamp, wake: &mut Option<Timestamp>) -> Vec<Intent> {
-        let gates: Vec<Gate> = self.gates.values().flatten().cloned().collect();
         let mut intents = Vec::new();
+        if self.dirty_apps.is_empty() {
+            return intents;
+        }
+        let gates: Vec<Gate> = self.gates.values().flatten().cloned().collect();
         let mut open = BTreeSet::new();
         for app in std::mem::take(&mut self.dirty_apps) {
             if self.adopted.is_empty() || !self.kinds.iter().all(|kind| self.world.listing(*kind) != Listing::Pending) {
@@ -444,79 +459,6 @@ impl Ledger {
         intents
     }
 
-    /// An intent is being written: its target gets no other until it is done, failed or in conflict.
-    pub fn sent(&mut self, intent: &Intent) {
-        self.in_flight.insert(intent.lane());
-    }
-
-    /// An intent was written. The object that came back should be taken in by [`Ledger::change`] as well.
-    pub fn done(&mut self, intent: &Intent, now: Timestamp) {
-        self.end(intent);
-        self.world.attempts.remove(&intent.key());
-        for firing in &intent.firings {
-            firing.marks.first().and_then(|mark| self.world.attempts.remove(mark));
-            self.settle(done(firing, &intent.target, now), now);
-            let acted = acted_mark(&self.rulebook.id, &firing.rule, &intent.target);
-            self.world.state.acted.insert(acted, now);
-            let limited = rule_of(&self.rulebook, &self.world, &firing.unit.rule).and_then(|rule| rule.modifiers.per);
-            if let Some((most, _)) = limited.filter(|_| firing.action == 0) {
-                let fired = self.world.state.fired.entry(fired_mark(&self.rulebook.id, &firing.rule)).or_default();
-                fired.push(now);
-                let over = fired.len().saturating_sub(usize::try_from(most).unwrap_or(usize::MAX));
-                fired.drain(..over);
-            }
-            self.world.touch_state();
-        }
-        match &intent.effect {
-            Effect::Event(draft) => {
-                if let Some((_, marks)) = self.tell.remove(&draft.mark) {
-                    self.world.told(&marks);
-                }
-            }
-            Effect::Status(_) => {
-                let app = AppName { namespace: intent.target.namespace.clone(), name: intent.target.name.clone() };
-                self.status_written.insert(app, now);
-            }
-            _ => {}
-        }
-    }
-
-    /// An intent was not written.
-    pub fn failed(&mut self, intent: &Intent, failure: &Failure, now: Timestamp) {
-        self.end(intent);
-        let keys: Vec<(Mark, std::time::Duration)> = match intent.firings.is_empty() {
-            true => vec![(intent.key(), BACKOFF_DEFAULT)],
-            false => intent.firings.iter().filter_map(|f| Some((*f.marks.first()?, f.retry.1))).collect(),
-        };
-        for (key, backoff) in keys {
-            let attempt = self.world.attempts.entry(key).or_insert_with(|| Attempt::new(now));
-            attempt.failed = attempt.failed.saturating_add(1);
-            attempt.refused = attempt.refused.saturating_add(u32::from(failure.refused));
-            let doublings = attempt.failed.saturating_sub(1).min(16);
-            let pause = backoff.saturating_mul(1 << doublings).min(BACKOFF_MAX.max(backoff));
-            attempt.not_before = later(now, pause);
-            attempt.message.clone_from(&failure.message);
-            let given_up = attempt.refused > super::types::RETRIES_DEFAULT;
-            let untold = match &intent.effect {
-                Effect::Event(draft) if given_up => self.tell.remove(&draft.mark),
-                _ => None,
-            };
-            if let Some((_, marks)) = untold {
-                self.world.told(&marks);
-            }
-        }
-    }
-
-    /// An intent met a newer object, or nobody knows whether it was written: the live object has been taken in, decide again.
-    pub fn conflicted(&mut self, intent: &Intent) {
-        self.end(intent);
-    }
-
-    fn end(&mut self, intent: &Intent) {
-        self.in_flight.remove(&intent.lane());
-        self.dirty.extend(intent.firings.iter().map(|firing| firing.unit.clone()));
-    }
-
     /// Drops what no decision needs any more. Only when nothing is dirty.
     pub fn prune(&mut self, now: Timestamp) {
         let longest = self.rulebook.rules.iter().filter_map(|rule| rule.within).max().unwrap_or_default();
@@ -527,35 +469,6 @@ impl Ledger {
             if before != (self.world.state.settled.len(), self.world.state.items.len()) {
                 self.world.touch_state();
             }
-        }
-    }
-}
-
-impl Intent {
-    /// Whether another firing can ride on the same write.
-    fn joins(&self, other: &Intent) -> bool {
-        self.target == other.target && self.effect == other.effect && !matches!(self.effect, Effect::Notify(..))
-    }
-
-    /// What tells this intent from others, for counting tries.
-    #[must_use]
-    pub fn key(&self) -> Mark {
-        let marks: Vec<String> = self.marks().iter().map(Mark::to_string).collect();
-        let what = match &self.effect {
-            Effect::Event(draft) | Effect::Notify(draft, _) => draft.mark.to_string(),
-            Effect::Status(_) => "status".to_owned(),
-            Effect::WaveRecord { .. } => "wave".to_owned(),
-            _ => marks.join(","),
-        };
-        Mark::of(&["intent", &self.target.kind.0.to_string(), &self.target.namespace, &self.target.name, &what])
-    }
-
-    /// Writes in one lane go one after the other: those to one object, and each Event by itself.
-    #[must_use]
-    pub fn lane(&self) -> Mark {
-        match &self.effect {
-            Effect::Event(_) | Effect::Notify(..) => self.key(),
-            _ => Mark::of(&["lane", &self.target.kind.0.to_string(), &self.target.namespace, &self.target.name]),
         }
     }
 }

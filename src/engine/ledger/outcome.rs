@@ -1,0 +1,126 @@
+//! What became of writes, taken back into the ledger.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::Ledger;
+use crate::engine::act::{acted_mark, done, fired_mark};
+use crate::engine::decide::rule_of;
+use crate::engine::types::{BACKOFF_DEFAULT, BACKOFF_MAX, RETRIES_DEFAULT};
+use crate::engine::world::Attempt;
+use crate::engine::{Effect, Intent, Mark, later};
+use crate::rulebook::AppName;
+
+/// Why a write did not happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The server said no for a reason that time alone does not mend.
+    pub refused: bool,
+    /// What it said.
+    pub message: String,
+}
+
+impl Ledger {
+    /// An intent is being written: its target gets no other until it is done, failed or in conflict.
+    pub fn sent(&mut self, intent: &Intent) {
+        self.in_flight.insert(intent.lane());
+    }
+
+    /// An intent was written. The object that came back should be taken in by [`Ledger::change`] as well.
+    pub fn done(&mut self, intent: &Intent, now: Timestamp) {
+        self.end(intent);
+        self.world.attempts.remove(&intent.key());
+        for firing in &intent.firings {
+            firing.marks.first().and_then(|mark| self.world.attempts.remove(mark));
+            self.settle(done(firing, &intent.target, now), now);
+            let acted = acted_mark(&self.rulebook.id, &firing.rule, &intent.target);
+            self.world.state.acted.insert(acted, now);
+            let limited = rule_of(&self.rulebook, &self.world, &firing.unit.rule).and_then(|rule| rule.modifiers.per);
+            if let Some((most, _)) = limited.filter(|_| firing.action == 0) {
+                let fired = self.world.state.fired.entry(fired_mark(&self.rulebook.id, &firing.rule)).or_default();
+                fired.push(now);
+                let over = fired.len().saturating_sub(usize::try_from(most).unwrap_or(usize::MAX));
+                fired.drain(..over);
+            }
+            self.world.touch_state();
+        }
+        match &intent.effect {
+            Effect::Event(draft) => {
+                if let Some((_, marks)) = self.tell.remove(&draft.mark) {
+                    self.world.told(&marks);
+                }
+            }
+            Effect::Status(_) => {
+                let app = AppName { namespace: intent.target.namespace.clone(), name: intent.target.name.clone() };
+                self.status_written.insert(app, now);
+            }
+            _ => {}
+        }
+    }
+
+    /// An intent was not written.
+    pub fn failed(&mut self, intent: &Intent, failure: &Failure, now: Timestamp) {
+        self.end(intent);
+        let keys: Vec<(Mark, Duration)> = match intent.firings.is_empty() {
+            true => vec![(intent.key(), BACKOFF_DEFAULT)],
+            false => intent.firings.iter().filter_map(|f| Some((*f.marks.first()?, f.retry.1))).collect(),
+        };
+        for (key, backoff) in keys {
+            let attempt = self.world.attempts.entry(key).or_insert_with(|| Attempt::new(now));
+            attempt.failed = attempt.failed.saturating_add(1);
+            attempt.refused = attempt.refused.saturating_add(u32::from(failure.refused));
+            let doublings = attempt.failed.saturating_sub(1).min(16);
+            let pause = backoff.saturating_mul(1 << doublings).min(BACKOFF_MAX.max(backoff));
+            attempt.not_before = later(now, pause);
+            attempt.message.clone_from(&failure.message);
+            let given_up = attempt.refused > RETRIES_DEFAULT;
+            let untold = match &intent.effect {
+                Effect::Event(draft) if given_up => self.tell.remove(&draft.mark),
+                _ => None,
+            };
+            if let Some((_, marks)) = untold {
+                self.world.told(&marks);
+            }
+        }
+    }
+
+    /// An intent met a newer object, or nobody knows whether it was written: the live object has been taken in, decide again.
+    pub fn conflicted(&mut self, intent: &Intent) {
+        self.end(intent);
+    }
+
+    fn end(&mut self, intent: &Intent) {
+        self.in_flight.remove(&intent.lane());
+        self.dirty.extend(intent.firings.iter().map(|firing| firing.unit.clone()));
+    }
+}
+
+impl Intent {
+    /// Whether another firing can ride on the same write.
+    pub(super) fn joins(&self, other: &Intent) -> bool {
+        self.target == other.target && self.effect == other.effect && !matches!(self.effect, Effect::Notify(..))
+    }
+
+    /// What tells this intent from others, for counting tries.
+    #[must_use]
+    pub fn key(&self) -> Mark {
+        let marks: Vec<String> = self.marks().iter().map(Mark::to_string).collect();
+        let what = match &self.effect {
+            Effect::Event(draft) | Effect::Notify(draft, _) => draft.mark.to_string(),
+            Effect::Status(_) => "status".to_owned(),
+            Effect::WaveRecord { .. } => "wave".to_owned(),
+            _ => marks.join(","),
+        };
+        Mark::of(&["intent", &self.target.kind.0.to_string(), &self.target.namespace, &self.target.name, &what])
+    }
+
+    /// Writes in one lane go one after the other: those to one object, and each Event by itself.
+    #[must_use]
+    pub fn lane(&self) -> Mark {
+        match &self.effect {
+            Effect::Event(_) | Effect::Notify(..) => self.key(),
+            _ => Mark::of(&["lane", &self.target.kind.0.to_string(), &self.target.namespace, &self.target.name]),
+        }
+    }
+}
