@@ -5,6 +5,7 @@
 //! May know every room, and no room may know it.
 
 mod check;
+mod explain;
 mod files;
 mod format;
 mod out;
@@ -51,6 +52,8 @@ const EXIT_HELP: &str = "RULES are .tide files or folders of them; MANIFESTS are
 enum Verb {
     /// Read the rules and show everything that is wrong with them
     Check(check::Args),
+    /// Show why an object waits, since when, and what would free it
+    Explain(explain::Args),
     /// Show what the rules do: what is due, what waits for what and why, what would be written
     Plan(plan::Args),
 }
@@ -58,6 +61,7 @@ enum Verb {
 fn dispatch(verb: Verb, out: &mut Out) -> anyhow::Result<Exit> {
     match verb {
         Verb::Check(args) => check::run(&args, out),
+        Verb::Explain(args) => explain::run(&args, out),
         Verb::Plan(args) => plan::run(&args, out),
     }
 }

@@ -5,7 +5,9 @@ mod model;
 mod offline;
 mod text;
 
-pub use model::{PLAN_VERSION, Plan};
+pub use lines::{gate, reason};
+pub use model::{Gate, PLAN_VERSION, Plan, Reason};
+pub use offline::world;
 
 use std::path::PathBuf;
 use std::sync::Arc;

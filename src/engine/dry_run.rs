@@ -79,14 +79,9 @@ pub struct DryRun {
 
 /// Steps the engine through the waves. The world holds the manifests' objects; their kinds count as listed.
 #[must_use]
-pub fn dry_run(rulebook: &Arc<Rulebook>, mut world: World) -> DryRun {
-    let kinds: Vec<KindIx> = rulebook.fields().into_keys().chain(world.kinds()).collect();
-    for kind in kinds {
-        world.set_listing(kind, Listing::Listed);
-    }
+pub fn dry_run(rulebook: &Arc<Rulebook>, world: World) -> DryRun {
     let start = Timestamp::UNIX_EPOCH;
-    suppose_at_rest(rulebook, &mut world);
-    let mut ledger = Ledger::over(rulebook.clone(), world);
+    let mut ledger = at_rest(rulebook, world);
     ledger.tick(start);
     let gates = ledger.gates().cloned().collect();
     let mut run = Run { ledger, now: later(start, Duration::from_secs(3600)), steps: Vec::new(), left_out: 0, runs: 0 };
@@ -100,6 +95,17 @@ pub fn dry_run(rulebook: &Arc<Rulebook>, mut world: World) -> DryRun {
     }
     run.states();
     DryRun { steps: run.steps, gates, left_out: run.left_out }
+}
+
+/// The engine over manifests before anything has run.
+#[must_use]
+pub fn at_rest(rulebook: &Arc<Rulebook>, mut world: World) -> Ledger {
+    let kinds: Vec<KindIx> = rulebook.fields().into_keys().chain(world.kinds()).collect();
+    for kind in kinds {
+        world.set_listing(kind, Listing::Listed);
+    }
+    suppose_at_rest(rulebook, &mut world);
+    Ledger::over(rulebook.clone(), world)
 }
 
 /// Before anything has run: runs have not ended, everything else is healthy.

@@ -448,6 +448,18 @@ impl Rulebook {
         }
     }
 
+    /// The namespace of names of a kind that say none: that of the Application object for Applications, none for cluster-wide kinds.
+    #[must_use]
+    pub fn home_of(&self, kind: KindIx) -> Arc<str> {
+        match self.kind(kind) {
+            Some(kind) if !kind.namespaced => Arc::from(""),
+            Some(kind) if &*kind.group == "argoproj.io" && &*kind.kind == "Application" => {
+                self.application.as_ref().map_or_else(|| Arc::from("argocd"), |app| app.namespace.clone())
+            }
+            _ => self.namespace.clone(),
+        }
+    }
+
     /// Where an object of a kind carries the record of what was done to it: the path of a string map, and the key in it. On an
     /// InferenceService the record is what rolls its pods, so it lies where it reaches the pod template.
     #[must_use]
