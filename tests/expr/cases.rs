@@ -45,6 +45,25 @@ fn blocks(text: &str) -> Vec<Block> {
     blocks
 }
 
+/// All cases: expression and object.
+pub fn all() -> Vec<(String, serde_json::Value)> {
+    let mut cases = Vec::new();
+    for (_, blocks) in files() {
+        let mut object = serde_json::json!({});
+        for block in blocks {
+            if block.kind == "json" {
+                let text: String = block.lines.iter().map(|(_, line)| line.as_str()).collect();
+                object = serde_json::from_str(&text).unwrap();
+            }
+            if block.kind == "cases" {
+                let split = |(_, line): &(usize, String)| Some(line.rsplit_once(" => ")?.0.trim().to_owned());
+                cases.extend(block.lines.iter().filter_map(split).map(|text| (text, object.clone())));
+            }
+        }
+    }
+    cases
+}
+
 #[test]
 fn every_case_has_the_value_that_it_says() {
     let mut count = 0;

@@ -11,6 +11,7 @@
 
 mod cases;
 mod generate;
+mod oracle;
 mod paths;
 mod properties;
 mod scopes;
