@@ -61,7 +61,9 @@ fn from_cel(value: &Cel) -> Option<Value> {
         Cel::String(s) => Value::string(s.as_str()),
         Cel::Bool(b) => Value::Bool(*b),
         Cel::Duration(d) => Value::Duration(jiff::SignedDuration::from_nanos(d.num_nanoseconds()?)),
-        Cel::Timestamp(t) => Value::Timestamp(jiff::Timestamp::new(t.timestamp(), t.timestamp_subsec_nanos() as i32).ok()?),
+        Cel::Timestamp(t) => {
+            Value::Timestamp(jiff::Timestamp::new(t.timestamp(), t.timestamp_subsec_nanos() as i32).ok()?)
+        }
         _ => return None,
     })
 }
