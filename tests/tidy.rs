@@ -18,12 +18,29 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
     ("emit", &["diagnostic", "expr", "graph", "rulebook", "syntax"], false),
     ("cluster", &["diagnostic", "engine", "expr", "facts", "rulebook"], true),
     ("rehearse", &["cluster", "diagnostic", "engine", "expr", "facts", "manifests", "rulebook", "syntax"], true),
-    ("cli", &["cluster", "diagnostic", "emit", "engine", "expr", "facts", "graph", "manifests", "rehearse", "rulebook", "syntax"], true),
+    (
+        "cli",
+        &[
+            "cluster",
+            "diagnostic",
+            "emit",
+            "engine",
+            "expr",
+            "facts",
+            "graph",
+            "manifests",
+            "rehearse",
+            "rulebook",
+            "syntax",
+        ],
+        true,
+    ),
 ];
 
 /// Lines of a file, at most; these few are one table or one list of types each, and are better whole.
 const LINES_MAX: usize = 520;
-const LONG: &[(&str, usize)] = &[("src/syntax/tree.rs", 620), ("src/syntax/format/statements.rs", 560), ("tests/rulebook.rs", 560)];
+const LONG: &[(&str, usize)] =
+    &[("src/syntax/tree.rs", 620), ("src/syntax/format/statements.rs", 560), ("tests/rulebook.rs", 560)];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
