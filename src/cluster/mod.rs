@@ -4,23 +4,29 @@
 //! metrics, `/status`. It decides nothing: the `engine` does.
 //! May not know: what rules mean; cli.
 
+mod act;
 pub mod client;
+pub mod controller;
 pub mod discover;
 pub mod env;
 pub mod http;
+pub mod kinds;
 pub mod lease;
 pub mod metrics;
 pub mod reload;
+mod report;
 pub mod request;
 pub mod resource;
 pub mod seen;
 pub mod send;
 pub mod snapshot;
 pub mod store;
+mod tenure;
 pub mod watch;
 pub mod writer;
 
 pub use client::{Connection, connect};
+pub use controller::{Options, run};
 pub use env::{Backoff, Clock, Env, Random, Read, RuleTexts, Rules};
 pub use lease::{Election, Standing, Times};
 pub use metrics::{Metrics, TABLE, page as metrics_page};

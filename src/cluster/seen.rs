@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use kube::core::{ApiResource, ObjectMeta};
-use kube::core::{DynamicResourceScope, Resource, TypeMeta};
+use kube::core::{DynamicResourceScope, Resource};
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value as Json};
 
@@ -16,19 +16,6 @@ pub struct Seen {
     metadata: ObjectMeta,
     /// The object, without `metadata.managedFields`, which are often more than half of it.
     pub json: Json,
-}
-
-impl Seen {
-    /// The object with `apiVersion` and `kind`, which the items of lists of built-in kinds lack.
-    #[must_use]
-    pub fn typed(self, types: &TypeMeta) -> Json {
-        let mut json = self.json;
-        if let Some(object) = json.as_object_mut() {
-            object.entry("apiVersion").or_insert_with(|| Json::String(types.api_version.clone()));
-            object.entry("kind").or_insert_with(|| Json::String(types.kind.clone()));
-        }
-        json
-    }
 }
 
 impl<'de> Deserialize<'de> for Seen {
@@ -160,14 +147,12 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn managed_fields_go_and_types_come() {
+    fn managed_fields_go() {
         let text = r#"{"metadata": {"name": "a", "managedFields": [{"x": {}}], "resourceVersion": "7", "labels": {"l": "v"}}, "spec": {"a": null}}"#;
         let seen: Seen = serde_json::from_str(text).unwrap_or_default();
         assert_eq!(seen.meta().resource_version.as_deref(), Some("7"));
-        let types = TypeMeta { api_version: "batch/v1".to_owned(), kind: "Job".to_owned() };
-        let expected = json!({"apiVersion": "batch/v1", "kind": "Job", "spec": {"a": null},
-            "metadata": {"name": "a", "resourceVersion": "7", "labels": {"l": "v"}}});
-        assert_eq!(seen.typed(&types), expected);
+        let expected = json!({"spec": {"a": null}, "metadata": {"name": "a", "resourceVersion": "7", "labels": {"l": "v"}}});
+        assert_eq!(seen.json, expected);
     }
 
     #[test]

@@ -63,6 +63,12 @@ impl Store {
         &self.place
     }
 
+    /// Uid of the object; empty if there is none.
+    #[must_use]
+    pub fn uid(&self) -> &str {
+        &self.uid
+    }
+
     /// Reads the object.
     ///
     /// # Errors

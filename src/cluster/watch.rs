@@ -10,7 +10,6 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use kube::api::Api;
-use kube::core::TypeMeta;
 use kube::runtime::watcher::{self, Event, watcher};
 use serde_json::Value as Json;
 use tokio::sync::mpsc;
@@ -103,13 +102,12 @@ impl<R: Send + 'static> Watch<R> {
     /// Until the kind is no longer served, or the watch must begin anew.
     async fn follow(&mut self, env: &Env, backoff: &mut Backoff) -> Result<(), Closed> {
         let mut events = self.events(env);
-        let types = TypeMeta { api_version: self.resource.api_version(), kind: self.resource.kind.to_string() };
         let mut listing: BTreeSet<Key> = BTreeSet::new();
         while let Some(event) = events.next().await {
             match event {
                 Ok(Event::Init) => listing.clear(),
                 Ok(Event::InitApply(seen)) => {
-                    if let Some((key, row)) = (self.decode)(&seen.typed(&types)) {
+                    if let Some((key, row)) = (self.decode)(&seen.json) {
                         listing.insert(key);
                         self.tell(News::Upsert(Box::new(row))).await?;
                     }
@@ -120,13 +118,13 @@ impl<R: Send + 'static> Watch<R> {
                 }
                 Ok(Event::Apply(seen)) => {
                     backoff.reset();
-                    if let Some((_, row)) = (self.decode)(&seen.typed(&types)) {
+                    if let Some((_, row)) = (self.decode)(&seen.json) {
                         self.tell(News::Upsert(Box::new(row))).await?;
                     }
                 }
                 Ok(Event::Delete(seen)) => {
                     backoff.reset();
-                    if let Some((key, _)) = (self.decode)(&seen.typed(&types)) {
+                    if let Some((key, _)) = (self.decode)(&seen.json) {
                         self.tell(News::Delete(key)).await?;
                     }
                 }

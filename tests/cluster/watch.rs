@@ -23,7 +23,7 @@ impl Told {
             let text = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap_or("");
             let name = text("/metadata/name");
             let key = (text("/metadata/namespace").into(), name.into());
-            let row = format!("{}/{} {name} {}", text("/apiVersion"), text("/kind"), object["spec"]["n"]);
+            let row = format!("{name} {}", object["spec"]["n"]);
             (!name.is_empty()).then_some((key, row))
         };
         let namespace = namespace.map(Into::into);
@@ -75,12 +75,12 @@ fn changed(name: &str, n: u32) -> Value {
 async fn a_list_and_then_every_change() {
     let server = with_jobs(&["a", "b"]);
     let mut told = Told::watch(&server, jobs(), None);
-    let list = ["upsert batch/v1/Job a null", "upsert batch/v1/Job b null", "listed team/a team/b"];
+    let list = ["upsert a null", "upsert b null", "listed team/a team/b"];
     assert_eq!(told.within(1).await, list);
     server.put(changed("a", 1)).unwrap();
     server.delete("batch/v1", "Job", "team", "b").unwrap();
     server.put(job("c")).unwrap();
-    assert_eq!(told.within(1).await, ["upsert batch/v1/Job a 1", "delete team/b", "upsert batch/v1/Job c null"]);
+    assert_eq!(told.within(1).await, ["upsert a 1", "delete team/b", "upsert c null"]);
 }
 
 /// Deletions are lost when a watch was away for longer than the server remembers: a new list tells of them.
@@ -110,7 +110,7 @@ async fn a_clean_end_of_a_watch_needs_no_list() {
     server.take_audit();
     server.end_watches();
     server.put(changed("a", 1)).unwrap();
-    assert_eq!(told.within(5).await, ["upsert batch/v1/Job a 1"]);
+    assert_eq!(told.within(5).await, ["upsert a 1"]);
     assert!(server.take_audit().iter().all(|record| record.request.verb != "list"));
 }
 
@@ -123,7 +123,7 @@ async fn a_403_is_told_with_pauses_that_grow_and_passes() {
     assert!(lines.iter().all(|line| line.starts_with("trouble cannot list: 403")), "{lines:?}");
     assert!((5..=8).contains(&lines.len()), "{lines:?}");
     server.set_faults(None);
-    assert_eq!(told.within(40).await, ["upsert batch/v1/Job a null", "listed team/a"]);
+    assert_eq!(told.within(40).await, ["upsert a null", "listed team/a"]);
 }
 
 fn crd() -> Value {
@@ -146,7 +146,7 @@ async fn a_kind_whose_crd_is_missing_is_waited_for() {
     server
         .put(json!({"apiVersion": "a.io/v1", "kind": "Thing", "metadata": {"name": "x", "namespace": "team"}}))
         .unwrap();
-    assert_eq!(told.within(40).await, ["upsert a.io/v1/Thing x null", "listed team/x"]);
+    assert_eq!(told.within(40).await, ["upsert x null", "listed team/x"]);
     // And when it goes, its objects do not exist.
     server.delete("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "things.a.io").unwrap();
     server.end_watches();
@@ -162,7 +162,7 @@ async fn a_watch_of_one_namespace_sees_that_one_only() {
     other["metadata"]["namespace"] = "other".into();
     server.put(other).unwrap();
     let mut told = Told::watch(&server, jobs(), Some("team"));
-    assert_eq!(told.within(1).await, ["upsert batch/v1/Job a null", "listed team/a"]);
+    assert_eq!(told.within(1).await, ["upsert a null", "listed team/a"]);
 }
 
 #[tokio::test(start_paused = true)]

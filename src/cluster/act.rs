@@ -1,0 +1,146 @@
+//! From intents to jobs of the writer, and from their outcomes back to the ledger.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::kinds::{Kinds, resource};
+use super::metrics::{Id, Metrics};
+use super::resource::Resource;
+use super::writer::{Order, Outcome, Place};
+use crate::engine::{Effect, Failure, Intent, Ledger, RuleId, Write, WriteOp, writes};
+use crate::rulebook::{ObjectRef, Rulebook};
+
+/// The orders that carry out an intent. Empty when its target is gone.
+#[must_use]
+pub fn orders(ledger: &Ledger, intent: &Intent) -> Vec<Order> {
+    let rulebook = ledger.rulebook();
+    writes(rulebook, ledger.world(), intent).into_iter().filter_map(|write| order(rulebook, write)).collect()
+}
+
+fn order(rulebook: &Rulebook, write: Write) -> Option<Order> {
+    let Write { object, op } = write;
+    Some(match op {
+        WriteOp::MergePatch(body) => Order::Merge(place(rulebook, object)?, body),
+        WriteOp::CreateEvent(body) => {
+            let resource = Resource::builtin("", "v1", "Event", "events");
+            Order::Create(Place { resource, namespace: object.namespace, name: object.name }, body)
+        }
+        WriteOp::DeletePods { selector, before } => Order::DeletePods { namespace: object.namespace, selector, before },
+    })
+}
+
+fn place(rulebook: &Rulebook, object: ObjectRef) -> Option<Place> {
+    let resource = resource(rulebook.kind(object.kind)?);
+    Some(Place { resource, namespace: object.namespace, name: object.name })
+}
+
+/// Tells the ledger what became of an intent, logs it and counts it.
+pub fn ended(
+    ledger: &mut Ledger,
+    kinds: &mut Kinds,
+    metrics: &Metrics,
+    intent: &Intent,
+    outcome: Outcome,
+    now: Timestamp,
+) {
+    let told = Told::of(&outcome);
+    log(ledger.rulebook(), metrics, intent, &told);
+    match outcome {
+        Outcome::Done(live) => {
+            kinds.take_in(live, ledger, now);
+            ledger.done(intent, now);
+        }
+        // Without the live object the next try would meet the same conflict.
+        Outcome::Conflict(live) if !live.is_empty() => {
+            kinds.take_in(live, ledger, now);
+            ledger.conflicted(intent);
+        }
+        Outcome::Conflict(live) | Outcome::Uncertain(live, _) => {
+            kinds.take_in(live, ledger, now);
+            ledger.failed(intent, &Failure { refused: false, message: told.why }, now);
+        }
+        Outcome::Refused(live, _) => {
+            kinds.take_in(live, ledger, now);
+            ledger.failed(intent, &Failure { refused: true, message: told.why }, now);
+        }
+        Outcome::Later(..) => ledger.failed(intent, &Failure { refused: false, message: told.why }, now),
+        // Nothing was sent; whether it still is to be done is decided when this replica leads.
+        Outcome::NotLeader => ledger.conflicted(intent),
+    }
+}
+
+struct Told {
+    result: &'static str,
+    why: String,
+}
+
+impl Told {
+    fn of(outcome: &Outcome) -> Told {
+        let (result, why) = match outcome {
+            Outcome::Done(_) => ("done", String::new()),
+            Outcome::Conflict(_) => ("conflict", "the object had changed".to_owned()),
+            Outcome::Uncertain(_, why) => ("uncertain", why.clone()),
+            Outcome::Refused(_, why) => ("refused", why.clone()),
+            Outcome::Later(why, _) => ("later", why.clone()),
+            Outcome::NotLeader => ("not-leader", String::new()),
+        };
+        Told { result, why }
+    }
+}
+
+/// One line for each firing; for tidegate's own records one line at a lower level.
+fn log(rulebook: &Rulebook, metrics: &Metrics, intent: &Intent, told: &Told) {
+    let target = rulebook.say(&intent.target);
+    for firing in &intent.firings {
+        let annotation = matches!(firing.unit.rule, RuleId::Annotation(..));
+        let (rule, action): (&str, &str) = if annotation { ("annotation", "trigger") } else { (&firing.rule, &firing.text) };
+        metrics.count(Id::Actions, &[rule, action, told.result]);
+        let causes: Vec<&str> = firing.causes.iter().map(|cause| cause.text.as_str()).collect();
+        let causes = causes.join(", ");
+        match told.result {
+            "done" => tracing::info!(rule = %firing.rule, action = firing.text, target, causes, "done"),
+            "refused" => {
+                tracing::error!(rule = %firing.rule, action = firing.text, target, causes, why = told.why, "refused");
+            }
+            result => {
+                tracing::warn!(rule = %firing.rule, action = firing.text, target, causes, result, why = told.why, "not done yet");
+            }
+        }
+    }
+    if intent.firings.is_empty() {
+        let what = own(&intent.effect);
+        metrics.count(Id::Actions, &["tidegate", what, told.result]);
+        match told.result {
+            "refused" => tracing::error!(what, target, why = told.why, "refused"),
+            "done" => tracing::debug!(what, target, "done"),
+            result => tracing::debug!(what, target, result, why = told.why, "not done yet"),
+        }
+    }
+}
+
+/// What tidegate writes of its own.
+#[must_use]
+pub fn own(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::Event(_) => "event",
+        Effect::Status(_) => "status annotation",
+        Effect::WaveRecord { .. } => "wave record",
+        _ => "effect",
+    }
+}
+
+/// What `--observe` says instead of writing. The Events of what was decided become lines of the log.
+pub fn observed(ledger: &mut Ledger, intent: &Intent, last: &mut std::collections::BTreeMap<String, Effect>, now: Timestamp) {
+    let target: Arc<str> = ledger.rulebook().say(&intent.target).into();
+    if let Effect::Event(draft) = &intent.effect {
+        tracing::info!(on = %target, reason = draft.reason, message = draft.message, "observe: would create this Event");
+        ledger.done(intent, now);
+        return;
+    }
+    let key = format!("{target} {}", own(&intent.effect));
+    if last.get(&key) != Some(&intent.effect) {
+        tracing::info!(%target, effect = ?intent.effect, "observe: would write");
+        last.insert(key, intent.effect.clone());
+    }
+}

@@ -1,0 +1,287 @@
+//! A leader's time: the state is loaded before anything is decided, and stored as it changes.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::Value as Json;
+use tokio::time::Instant;
+
+use super::controller::{Controller, Flight};
+use super::metrics::Id;
+use super::store::{Store, Stored};
+use super::writer::Outcome;
+use crate::engine::{Mark, State};
+
+/// A state that cannot be read, or not be stored, is tried again so often.
+const AGAIN_SECONDS: u64 = 5;
+
+/// How far this replica is with leading.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// It does not lead.
+    #[default]
+    Following,
+    /// It asks for the state.
+    Reading,
+    /// The state could not be read, or is not to be used; it is read again at this time.
+    Waiting(Instant),
+    /// The state is loaded.
+    Loaded,
+}
+
+/// A leader's time, and the state in it.
+#[derive(Debug, Default)]
+pub(super) struct Tenure {
+    pub(super) phase: Phase,
+    term: u64,
+    /// What is wrong with the state: it cannot be read, used or stored.
+    pub(super) trouble: Option<String>,
+    /// The text that is stored, and the change of the ledger's state that it is.
+    stored: Option<(String, u64)>,
+    /// A write of the state is in flight.
+    writing: bool,
+    /// After a failure: not before this.
+    not_before: Option<Instant>,
+    /// The state began anew, which is said once the object is there.
+    began: bool,
+    /// The refusal of rules that was said last.
+    pub(super) said: Option<String>,
+}
+
+impl Tenure {
+    /// The ledger is a new one, whose changes are counted anew: what is stored is to be compared with what it holds.
+    pub(super) fn compare(&mut self) {
+        if let Some((_, changes)) = &mut self.stored {
+            *changes = u64::MAX;
+        }
+    }
+
+    /// The state is loaded, so decisions can be made.
+    pub(super) fn is_loaded(&self) -> bool {
+        self.phase == Phase::Loaded
+    }
+}
+
+impl Controller {
+    /// Leadership has changed, or was renewed.
+    pub(super) fn stood(&mut self) {
+        let standing = self.standing.borrow().clone();
+        let leads = standing.until.is_some_and(|until| until > Instant::now());
+        self.metrics.set(Id::Leader, &[], f64::from(u8::from(leads)));
+        if !leads {
+            if self.tenure.phase != Phase::Following {
+                tracing::warn!(holder = %standing.holder, "no longer the leader");
+                self.tenure = Tenure { said: self.tenure.said.take(), ..Tenure::default() };
+            }
+        } else if self.tenure.phase == Phase::Following || self.tenure.term != standing.term {
+            self.tenure = Tenure { term: standing.term, said: self.tenure.said.take(), ..Tenure::default() };
+            self.tenure.phase = Phase::Waiting(Instant::now());
+        }
+    }
+
+    /// Begins to read the state when it is time for that. What is in flight from an earlier term ends first.
+    pub(super) fn look_at_tenure(&mut self) {
+        let due = matches!(self.tenure.phase, Phase::Waiting(at) if at <= Instant::now());
+        if !due || !self.flights.is_empty() || self.ledger.is_none() {
+            return;
+        }
+        self.tenure.phase = Phase::Reading;
+        let (client, place, term) = (self.env.client.clone(), self.store.place().clone(), self.tenure.term);
+        let (reads, deadline) = (self.reads.clone(), self.options.write_deadline);
+        tokio::spawn(async move {
+            let object = Store::read(&client, &place, deadline).await;
+            let _ = reads.send((term, object)).await;
+        });
+    }
+
+    /// When the tenure wants to be looked at again.
+    pub(super) fn tenure_look(&self) -> Option<Instant> {
+        match self.tenure.phase {
+            Phase::Waiting(at) if self.flights.is_empty() => Some(at),
+            Phase::Loaded if self.wants_to_store() && !self.tenure.writing && self.has_time() => {
+                let earliest = self.store.not_before();
+                Some(self.tenure.not_before.map_or(earliest, |at| at.max(earliest)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The state was read.
+    pub(super) fn read(&mut self, term: u64, object: Result<Option<Json>, String>) {
+        if term != self.tenure.term || self.tenure.phase != Phase::Reading {
+            return;
+        }
+        match object {
+            Ok(object) => {
+                let stored = self.store.found(object.as_ref());
+                self.use_state(stored);
+            }
+            Err(why) => self.state_trouble(format!("the state cannot be read: {why}"), None),
+        }
+    }
+
+    /// Puts a stored state to use. One that cannot be used is left as it is: an operator decides what is to become of it.
+    fn use_state(&mut self, stored: Stored) {
+        let name = self.store.place().name.clone();
+        let (state, text) = match stored {
+            Stored::Missing => (State::default(), None),
+            Stored::Found(text) => match State::from_json(&text) {
+                Ok(state) => (state, Some(text)),
+                Err(why) => return self.malformed(&why),
+            },
+            Stored::Malformed(why) => return self.malformed(&why),
+        };
+        let Some(rulebook) = self.ledger.as_ref().map(|ledger| ledger.rulebook().clone()) else { return };
+        let began = text.is_none();
+        if began {
+            tracing::warn!(object = %name, "there is no state: now is the baseline, and nothing that finished before is acted on");
+        } else {
+            tracing::info!(object = %name, marks = state.settled.len(), "state loaded");
+        }
+        let now = self.env.clock.now();
+        self.rebuild(rulebook, state, now);
+        (self.tenure.phase, self.tenure.trouble, self.tenure.began) = (Phase::Loaded, None, began);
+        self.tenure.stored = text.map(|text| (text, u64::MAX));
+        self.tell_refusal();
+    }
+
+    fn malformed(&mut self, why: &str) {
+        let name = self.store.place().name.clone();
+        let message = format!(
+            "the state in ConfigMap {name} cannot be used: {why}. Nothing is decided until it can. Put back what was there, or \
+             delete the ConfigMap to make now the baseline"
+        );
+        self.state_trouble(message.clone(), Some("StateUnreadable"));
+    }
+
+    /// Says what is wrong with the state, once, and tries again later.
+    fn state_trouble(&mut self, message: String, reason: Option<&str>) {
+        self.tenure.phase = Phase::Waiting(Instant::now() + Duration::from_secs(AGAIN_SECONDS));
+        if self.tenure.trouble.as_ref() == Some(&message) {
+            return;
+        }
+        tracing::error!("{message}");
+        if let Some(reason) = reason {
+            self.tell(reason, &message);
+        }
+        self.tenure.trouble = Some(message);
+    }
+
+    /// An Event on the state object. Replicas that say the same make it once.
+    fn tell(&mut self, reason: &str, message: &str) {
+        let now = self.env.clock.now();
+        let key = Mark::of(&["controller", &self.options.rulebook, reason, message, self.store.uid()]).to_string();
+        let order = self.store.event(&key, reason, message, now);
+        self.send(order, Flight::Event);
+    }
+
+    /// Rules that were refused are said on the state object, by the leader.
+    pub(super) fn tell_refusal(&mut self) {
+        let text = self.refused.join("; ");
+        if text.is_empty() {
+            self.tenure.said = None;
+        } else if self.tenure.is_loaded() && self.tenure.said.as_ref() != Some(&text) {
+            self.tell("RulesRefused", &format!("the last good rules stay in use: {text}"));
+            self.tenure.said = Some(text);
+        }
+    }
+
+    fn has_time(&self) -> bool {
+        self.standing.borrow().leads_for(self.options.write_deadline)
+    }
+
+    fn wants_to_store(&self) -> bool {
+        let changes = self.ledger.as_ref().map(|ledger| ledger.world().state_changes());
+        changes.is_some_and(|changes| self.tenure.stored.as_ref().is_none_or(|(_, stored)| *stored != changes))
+    }
+
+    /// Stores the state if it has changed: at most once a second, at once if `last`. True if a write is in flight.
+    pub(super) fn store_state(&mut self, last: bool) -> bool {
+        if self.tenure.writing || !self.tenure.is_loaded() || !self.wants_to_store() {
+            return self.tenure.writing;
+        }
+        let early = Instant::now() < self.store.not_before() || self.tenure.not_before.is_some_and(|at| at > Instant::now());
+        if early && !last || !self.has_time() {
+            return false;
+        }
+        let Some(ledger) = &self.ledger else { return false };
+        let changes = ledger.world().state_changes();
+        let (state, marks) = ledger.world().storable();
+        let text = match state.to_json() {
+            Ok(text) => text,
+            Err(error) => return self.not_stored(&error.to_string()),
+        };
+        if self.tenure.stored.as_ref().is_some_and(|(stored, _)| *stored == text) {
+            self.stored(text, &marks, changes);
+            return false;
+        }
+        match self.store.order(&text) {
+            Ok(order) => {
+                self.tenure.writing = self.send(order, Flight::State(text, marks, changes));
+                self.tenure.writing
+            }
+            Err(why) => self.not_stored(&why),
+        }
+    }
+
+    fn stored(&mut self, text: String, marks: &BTreeSet<Mark>, changes: u64) {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.world_mut().saved(marks);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "at most a MiB")]
+        self.metrics.set(Id::StateBytes, &[], text.len() as f64);
+        self.tenure.stored = Some((text, changes));
+        (self.tenure.trouble, self.tenure.not_before) = (None, None);
+        if std::mem::take(&mut self.tenure.began) {
+            let since = self.env.clock.now();
+            self.tell("NewBaseline", &format!("there was no state: what finished before {since:.0} is not acted on"));
+        }
+    }
+
+    /// False: nothing is in flight.
+    fn not_stored(&mut self, why: &str) -> bool {
+        self.metrics.count(Id::StateWrites, &["failed"]);
+        let message = format!("the state cannot be stored: {why}");
+        if self.tenure.trouble.as_ref() != Some(&message) {
+            tracing::error!("{message}");
+            self.tenure.trouble = Some(message);
+        }
+        self.tenure.not_before = Some(Instant::now() + Duration::from_secs(AGAIN_SECONDS));
+        false
+    }
+
+    /// A write of the state has ended.
+    pub(super) fn state_ended(&mut self, text: &str, marks: &BTreeSet<Mark>, changes: u64, outcome: Outcome) {
+        self.tenure.writing = false;
+        if !self.tenure.is_loaded() {
+            return;
+        }
+        let (live, why) = match outcome {
+            Outcome::Done(live) => (live, None),
+            Outcome::Conflict(live) => (live, Some("it had changed".to_owned())),
+            Outcome::Uncertain(live, why) | Outcome::Refused(live, why) => (live, Some(why)),
+            Outcome::Later(why, _) => (Vec::new(), Some(why)),
+            Outcome::NotLeader => return,
+        };
+        match self.store.written(&live) {
+            Some(Stored::Found(found)) if found == text => {
+                self.metrics.count(Id::StateWrites, &["done"]);
+                self.stored(found, marks, changes);
+            }
+            // Someone deleted it while it is in use: it is made again from what is remembered.
+            Some(Stored::Missing) => {
+                self.tenure.stored = None;
+                tracing::warn!("the state object is gone; it is made again");
+            }
+            // Another leader wrote between: what it wrote counts, and what this one did since is on the records of its targets.
+            Some(Stored::Found(found)) if self.tenure.stored.as_ref().is_none_or(|(stored, _)| *stored != found) => {
+                tracing::warn!("the state was written by another; it is loaded again");
+                self.tenure.phase = Phase::Waiting(Instant::now());
+            }
+            Some(Stored::Malformed(found)) => self.malformed(&found),
+            Some(Stored::Found(_)) | None => {
+                self.not_stored(&why.unwrap_or_default());
+            }
+        }
+    }
+}
