@@ -12,6 +12,7 @@ mod out;
 mod plan;
 mod report;
 mod rulebook;
+mod run;
 
 pub use files::{Rules, read_rules};
 pub use format::Format;
@@ -56,6 +57,8 @@ enum Verb {
     Explain(explain::Args),
     /// Show what the rules do: what is due, what waits for what and why, what would be written
     Plan(plan::Args),
+    /// Run the controller: watch a cluster and do what the rules say
+    Run(run::Args),
 }
 
 fn dispatch(verb: Verb, out: &mut Out) -> anyhow::Result<Exit> {
@@ -63,6 +66,7 @@ fn dispatch(verb: Verb, out: &mut Out) -> anyhow::Result<Exit> {
         Verb::Check(args) => check::run(&args, out),
         Verb::Explain(args) => explain::run(&args, out),
         Verb::Plan(args) => plan::run(&args, out),
+        Verb::Run(args) => run::run(&args, out),
     }
 }
 

@@ -30,8 +30,12 @@ pub use controller::{Options, run};
 pub use env::{Backoff, Clock, Env, Random, Read, RuleTexts, Rules};
 pub use lease::{Election, Standing, Times};
 pub use metrics::{Metrics, TABLE, page as metrics_page};
+pub use reload::Compiled;
 pub use resource::Resource;
 pub use snapshot::{Snapshot, snapshot};
+
+/// Compiles rule files to a rulebook.
+pub type Compile = reload::Compile<crate::rulebook::Rulebook>;
 
 /// Why the cluster cannot be worked with.
 #[derive(Debug, thiserror::Error)]

@@ -95,10 +95,10 @@ impl Store {
         }
     }
 
-    /// When the next write may go out.
+    /// When the next write may go out; none: at once.
     #[must_use]
-    pub fn not_before(&self) -> Instant {
-        self.last_write.map_or_else(Instant::now, |last| last + WRITE_INTERVAL)
+    pub fn not_before(&self) -> Option<Instant> {
+        self.last_write.map(|last| last + WRITE_INTERVAL)
     }
 
     /// The write that stores a state.
@@ -178,7 +178,7 @@ mod tests {
         let Ok(Order::Merge(place, patch)) = store.order("{\"a\":1}") else { return assert_eq!(0, 1) };
         assert_eq!(&*place.name, "tidegate-state-default");
         assert_eq!(patch, json!({"metadata": {"resourceVersion": "7"}, "data": {KEY: "{\"a\":1}"}}));
-        assert!(store.not_before() == Instant::now() + WRITE_INTERVAL);
+        assert!(store.not_before() == Some(Instant::now() + WRITE_INTERVAL));
         assert!(matches!(store.found(Some(&json!({"metadata": {}, "binaryData": {}}))), Stored::Malformed(_)));
         assert!(store.order(&"x".repeat(STATE_BYTES_MAX + 1)).is_err());
     }

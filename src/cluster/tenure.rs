@@ -99,8 +99,7 @@ impl Controller {
         match self.tenure.phase {
             Phase::Waiting(at) if self.flights.is_empty() => Some(at),
             Phase::Loaded if self.wants_to_store() && !self.tenure.writing && self.has_time() => {
-                let earliest = self.store.not_before();
-                Some(self.tenure.not_before.map_or(earliest, |at| at.max(earliest)))
+                Some(self.store.not_before().max(self.tenure.not_before).unwrap_or_else(Instant::now))
             }
             _ => None,
         }
@@ -200,8 +199,8 @@ impl Controller {
         if self.tenure.writing || !self.tenure.is_loaded() || !self.wants_to_store() {
             return self.tenure.writing;
         }
-        let early = Instant::now() < self.store.not_before() || self.tenure.not_before.is_some_and(|at| at > Instant::now());
-        if early && !last || !self.has_time() {
+        let early = self.store.not_before().max(self.tenure.not_before).is_some_and(|at| at > Instant::now());
+        if (early && !last) || !self.has_time() {
             return false;
         }
         let Some(ledger) = &self.ledger else { return false };

@@ -9,6 +9,7 @@
     clippy::print_stderr
 )]
 
+mod controller;
 mod lease;
 mod reload;
 mod watch;
