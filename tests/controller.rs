@@ -86,7 +86,8 @@ impl<'a> Stage<'a> {
     async fn succeed(&self, name: &str) {
         let now = k8s_openapi::jiff::Timestamp::now();
         let now = k8s_openapi::jiff::Timestamp::from_second(now.as_second()).unwrap().to_string();
-        let condition = |kind: &str| json!({"type": kind, "status": "True", "lastTransitionTime": now, "lastProbeTime": now});
+        let condition =
+            |kind: &str| json!({"type": kind, "status": "True", "lastTransitionTime": now, "lastProbeTime": now});
         let status = json!({"startTime": now, "completionTime": now, "succeeded": 1, "ready": 0, "active": 0,
             "conditions": [condition("SuccessCriteriaMet"), condition("Complete")]});
         let patch = Patch::Merge(json!({"status": status}));
@@ -111,7 +112,8 @@ impl<'a> Stage<'a> {
     }
 
     async fn events(&self) -> Vec<String> {
-        let events = Api::<Event>::namespaced(self.admin.clone(), &self.namespace).list(&ListParams::default()).await.unwrap();
+        let events =
+            Api::<Event>::namespaced(self.admin.clone(), &self.namespace).list(&ListParams::default()).await.unwrap();
         let line = |event: &Event| {
             let on = &event.involved_object;
             let text = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -189,8 +191,11 @@ async fn a_job_that_succeeds_restarts_the_service_once() {
     controller.until("it restarted", async || stage.restarts("fraud").await.0 == 2).await;
     let restarted = stage.restarts("fraud").await;
     assert_eq!(restarted.1.as_object().map(serde_json::Map::len), Some(1), "{restarted:?}");
-    controller.until("it said so", async || stage.events().await.contains(&"InferenceService fraud ActionDone".to_owned())).await;
-    let settled = async || stage.state().await.is_some_and(|state| state["settled"].as_object().is_some_and(|s| !s.is_empty()));
+    controller
+        .until("it said so", async || stage.events().await.contains(&"InferenceService fraud ActionDone".to_owned()))
+        .await;
+    let settled =
+        async || stage.state().await.is_some_and(|state| state["settled"].as_object().is_some_and(|s| !s.is_empty()));
     controller.until("it is settled", settled).await;
 
     controller.process.kill().unwrap();

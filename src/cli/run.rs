@@ -76,7 +76,12 @@ pub fn run(args: &Args, _out: &mut Out) -> anyhow::Result<Exit> {
 
 async fn serve(args: &Args) -> anyhow::Result<Exit> {
     if !LEASE_SECONDS.contains(&args.lease_seconds) {
-        bail!("`--lease-seconds {}` is not between {} and {}", args.lease_seconds, LEASE_SECONDS.start(), LEASE_SECONDS.end());
+        bail!(
+            "`--lease-seconds {}` is not between {} and {}",
+            args.lease_seconds,
+            LEASE_SECONDS.start(),
+            LEASE_SECONDS.end()
+        );
     }
     let compiling = args.rulebook.options();
     let id = rulebook_name(&compiling.id)?;
@@ -166,7 +171,8 @@ fn compile(options: rulebook::Options) -> crate::cluster::Compile {
 }
 
 async fn stop_at_signal(stop: watch::Sender<bool>) {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         tracing::error!("signals cannot be heard; only SIGKILL will end this");
         return std::future::pending().await;
     };

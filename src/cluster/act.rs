@@ -94,7 +94,8 @@ fn log(rulebook: &Rulebook, metrics: &Metrics, intent: &Intent, told: &Told) {
     let target = rulebook.say(&intent.target);
     for firing in &intent.firings {
         let annotation = matches!(firing.unit.rule, RuleId::Annotation(..));
-        let (rule, action): (&str, &str) = if annotation { ("annotation", "trigger") } else { (&firing.rule, &firing.text) };
+        let (rule, action): (&str, &str) =
+            if annotation { ("annotation", "trigger") } else { (&firing.rule, &firing.text) };
         metrics.count(Id::Actions, &[rule, action, told.result]);
         let causes: Vec<&str> = firing.causes.iter().map(|cause| cause.text.as_str()).collect();
         let causes = causes.join(", ");
@@ -131,7 +132,12 @@ pub fn own(effect: &Effect) -> &'static str {
 }
 
 /// What `--observe` says instead of writing. The Events of what was decided become lines of the log.
-pub fn observed(ledger: &mut Ledger, intent: &Intent, last: &mut std::collections::BTreeMap<String, Effect>, now: Timestamp) {
+pub fn observed(
+    ledger: &mut Ledger,
+    intent: &Intent,
+    last: &mut std::collections::BTreeMap<String, Effect>,
+    now: Timestamp,
+) {
     let target: Arc<str> = ledger.rulebook().say(&intent.target).into();
     if let Effect::Event(draft) = &intent.effect {
         tracing::info!(on = %target, reason = draft.reason, message = draft.message, "observe: would create this Event");

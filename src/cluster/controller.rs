@@ -332,7 +332,11 @@ impl Controller {
                 self.metrics.count(Id::ReloadsRefused, &[]);
                 self.metrics.set(Id::RulesGood, &[], 0.0);
                 let kept = self.ledger.is_some() || self.next_rules.is_some();
-                let what = if kept { "rules refused; the last good ones stay" } else { "rules refused; waiting for good ones" };
+                let what = if kept {
+                    "rules refused; the last good ones stay"
+                } else {
+                    "rules refused; waiting for good ones"
+                };
                 for line in &why {
                     tracing::error!(why = line, "{what}");
                 }

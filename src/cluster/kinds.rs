@@ -98,9 +98,8 @@ impl Kinds {
             let fingerprint = format!("{fields:?}");
             let fields = Arc::new(fields);
             for namespace in self.scopes(&resource) {
-                let same = |w: &Watched| {
-                    w.resource == resource && w.namespace == namespace && w.fingerprint == fingerprint
-                };
+                let same =
+                    |w: &Watched| w.resource == resource && w.namespace == namespace && w.fingerprint == fingerprint;
                 let going = left.iter().find(|(_, watched)| same(watched)).map(|(id, _)| *id);
                 match going.and_then(|id| left.remove(&id).map(|watched| (id, watched))) {
                     Some((id, mut watched)) => {
@@ -143,10 +142,8 @@ impl Kinds {
         let watch = Watch { resource: resource.clone(), namespace: scope, decode, id, news };
         let task = tokio::spawn(watch.run(self.env.clone()));
         let (listed, absent, trouble) = (false, None, None);
-        self.watches.insert(
-            id,
-            Watched { kind, resource, namespace, fields, fingerprint, listed, absent, trouble, task },
-        );
+        self.watches
+            .insert(id, Watched { kind, resource, namespace, fields, fingerprint, listed, absent, trouble, task });
     }
 
     /// Takes in what a watch tells. False if no decision can depend on it yet: an object of a kind that is still being listed.
@@ -212,7 +209,8 @@ impl Kinds {
             let within = |w: &&Watched| w.namespace.as_ref().is_none_or(|ns| *ns == place.namespace);
             for watched in self.watches.values().filter(|w| w.resource == place.resource).filter(within) {
                 let (kind, namespace, name) = (watched.kind, place.namespace.clone(), place.name.clone());
-                let row = object.as_ref().map(|object: &Json| Row::from_json(object, &watched.fields, &mut self.interner));
+                let row =
+                    object.as_ref().map(|object: &Json| Row::from_json(object, &watched.fields, &mut self.interner));
                 match row {
                     Some(Some(row)) => ledger.change(Change::Upsert(kind, Box::new(row)), now),
                     Some(None) => {}
@@ -237,7 +235,8 @@ impl Kinds {
             let short = ledger.rulebook().kind(watched.kind).map_or_else(|| "?".into(), |kind| kind.short.clone());
             let objects = ledger.world().rows(watched.kind).count();
             let resource = watched.resource.clone();
-            let standing = standings.entry(watched.kind).or_insert(Standing { short, resource, state, why: None, objects });
+            let standing =
+                standings.entry(watched.kind).or_insert(Standing { short, resource, state, why: None, objects });
             if state != "listed" {
                 standing.state = state;
             }
@@ -256,14 +255,7 @@ fn forget(ledger: &mut Ledger, kind: KindIx, namespace: Option<&Arc<str>>, liste
 }
 
 /// The rows of a watch that goes on.
-fn take_over(
-    old: &Ledger,
-    was: KindIx,
-    new: &mut Ledger,
-    kind: KindIx,
-    namespace: Option<&Arc<str>>,
-    now: Timestamp,
-) {
+fn take_over(old: &Ledger, was: KindIx, new: &mut Ledger, kind: KindIx, namespace: Option<&Arc<str>>, now: Timestamp) {
     for entry in old.world().rows(was).filter(|entry| namespace.is_none_or(|ns| *ns == entry.row.namespace)) {
         new.change(Change::Upsert(kind, Box::new(entry.row.clone())), now);
     }

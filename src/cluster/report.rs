@@ -44,7 +44,9 @@ impl Controller {
             None => wants.extend(self.refused.iter().map(|why| format!("rules: {why}"))),
             Some(ledger) => {
                 let pending = self.kinds.standings(ledger).into_iter().filter(|kind| kind.state == "pending");
-                wants.extend(pending.map(|kind| format!("{}: {}", kind.short, kind.why.unwrap_or_else(|| "not listed yet".to_owned()))));
+                wants.extend(pending.map(|kind| {
+                    format!("{}: {}", kind.short, kind.why.unwrap_or_else(|| "not listed yet".to_owned()))
+                }));
             }
         }
         wants.extend(self.tenure.trouble.clone());
@@ -167,7 +169,9 @@ fn kind(kind: &kinds::Standing) -> Json {
 
 fn verdict(rulebook: &Rulebook, verdict: &Verdict) -> Json {
     let why = match &verdict.standing {
-        Standing::Waiting(text) | Standing::Expired(text) | Standing::Refused(text) | Standing::Would(text) => Some(shortened(text)),
+        Standing::Waiting(text) | Standing::Expired(text) | Standing::Refused(text) | Standing::Would(text) => {
+            Some(shortened(text))
+        }
         Standing::Quiet | Standing::Due | Standing::Done => None,
     };
     let reasons: Json = verdict.reasons.iter().take(REASONS_MAX).map(reason).collect();

@@ -151,7 +151,8 @@ mod tests {
         let text = r#"{"metadata": {"name": "a", "managedFields": [{"x": {}}], "resourceVersion": "7", "labels": {"l": "v"}}, "spec": {"a": null}}"#;
         let seen: Seen = serde_json::from_str(text).unwrap_or_default();
         assert_eq!(seen.meta().resource_version.as_deref(), Some("7"));
-        let expected = json!({"spec": {"a": null}, "metadata": {"name": "a", "resourceVersion": "7", "labels": {"l": "v"}}});
+        let expected =
+            json!({"spec": {"a": null}, "metadata": {"name": "a", "resourceVersion": "7", "labels": {"l": "v"}}});
         assert_eq!(seen.json, expected);
     }
 

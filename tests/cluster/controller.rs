@@ -124,14 +124,24 @@ fn job(server: &ApiServer, name: &str) {
 
 /// Now, in the words of a status: tokio's time, from the common start.
 fn succeed(server: &ApiServer, name: &str) {
-    let now = server.put(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "clock", "namespace": "team"}})).ok();
+    let now = server
+        .put(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "clock", "namespace": "team"}}))
+        .ok();
     drop(now);
     let _ = server.delete("v1", "ConfigMap", "team", "clock");
-    let made = server.put(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "clock", "namespace": "team"}})).unwrap();
+    let made = server
+        .put(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "clock", "namespace": "team"}}))
+        .unwrap();
     let now = made["metadata"]["creationTimestamp"].clone();
     let condition = json!({"type": "Complete", "status": "True", "lastTransitionTime": now});
     server
-        .patch_status("batch/v1", "Job", "team", name, json!({"succeeded": 1, "completionTime": now, "conditions": [condition]}))
+        .patch_status(
+            "batch/v1",
+            "Job",
+            "team",
+            name,
+            json!({"succeeded": 1, "completionTime": now, "conditions": [condition]}),
+        )
         .unwrap();
 }
 
@@ -179,7 +189,11 @@ async fn a_job_that_succeeds_restarts_the_service_once() {
     assert_eq!(restarts(&records), 1, "{:?}", writes(&records));
     let annotations = predictor(&server, "fraud")["annotations"].clone();
     assert_eq!(annotations.as_object().map(serde_json::Map::len), Some(1), "{annotations}");
-    assert!(events(&server, "team").contains(&"InferenceService fraud ActionDone".to_owned()), "{:?}", events(&server, "team"));
+    assert!(
+        events(&server, "team").contains(&"InferenceService fraud ActionDone".to_owned()),
+        "{:?}",
+        events(&server, "team")
+    );
     assert!(replica.metric("tidegate_actions_total{rule=\"when-").await.ends_with("result=\"done\"} 1"));
     replica.stop().await;
     let state = server.get("v1", "ConfigMap", "tidegate", "tidegate-state-default").unwrap();
