@@ -370,6 +370,10 @@ impl Ledger {
 
     fn records(&mut self, now: Timestamp) {
         for object in std::mem::take(&mut self.dirty_objects) {
+            // Once the kind has been listed, all its objects are looked at.
+            if self.world.listing(object.kind) == Listing::Pending {
+                continue;
+            }
             let Some(entry) = self.world.get(&object) else { continue };
             let notebook = super::record::notebook_kind(&self.rulebook) == Some(object.kind);
             let event = notebook.then(|| validation_event(&self.rulebook, &self.world, &object, entry, now)).flatten();
