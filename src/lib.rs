@@ -9,6 +9,7 @@ pub mod diagnostic;
 pub mod engine;
 pub mod expr;
 pub mod facts;
+pub mod graph;
 pub mod manifests;
 pub mod rehearse;
 pub mod rulebook;

@@ -8,6 +8,7 @@ mod check;
 mod explain;
 mod files;
 mod format;
+mod graph;
 mod out;
 mod plan;
 mod report;
@@ -59,6 +60,8 @@ enum Verb {
     Plan(plan::Args),
     /// Run the controller: watch a cluster and do what the rules say
     Run(run::Args),
+    /// Show what waits for what: waves, gates, actions
+    Graph(graph::Args),
 }
 
 fn dispatch(verb: Verb, out: &mut Out) -> anyhow::Result<Exit> {
@@ -67,6 +70,7 @@ fn dispatch(verb: Verb, out: &mut Out) -> anyhow::Result<Exit> {
         Verb::Explain(args) => explain::run(&args, out),
         Verb::Plan(args) => plan::run(&args, out),
         Verb::Run(args) => run::run(&args, out),
+        Verb::Graph(args) => graph::run(&args, out),
     }
 }
 
