@@ -10,6 +10,9 @@ use crate::graph::model::{Edge, Graph, Node, Reason};
 use crate::manifests::Phase;
 use crate::rulebook::AppName;
 
+/// Edges from the members of a selection are drawn up to here; more are counted.
+const MEMBERS_MAX: usize = 5;
+
 /// What is drawn.
 struct Picture<'g> {
     graph: &'g Graph,
@@ -30,10 +33,19 @@ fn implied(edge: &Edge) -> bool {
 /// An application and its waves.
 type Group<'p> = (Option<&'p AppName>, Vec<&'p (NodeIndex, Vec<NodeIndex>, usize)>);
 
+/// How many objects of the manifests a selection means.
+fn members(graph: &Graph, selection: NodeIndex) -> usize {
+    let edges = graph.dag.edges_directed(selection, petgraph::Direction::Incoming);
+    edges.filter(|e| e.weight().reason == Reason::Member).count()
+}
+
 impl<'g> Picture<'g> {
     fn of(graph: &'g Graph) -> Self {
         let wave = |node: NodeIndex| matches!(graph.dag.node_weight(node), Some(Node::Wave { .. }));
-        let drawn = |e: &petgraph::graph::EdgeReference<'g, Edge>| !implied(e.weight()) || (wave(e.source()) && wave(e.target()));
+        let drawn = |e: &petgraph::graph::EdgeReference<'g, Edge>| match e.weight().reason {
+            Reason::Member => members(graph, e.target()) <= MEMBERS_MAX,
+            _ => !implied(e.weight()) || (wave(e.source()) && wave(e.target())),
+        };
         let mut edges: Vec<_> = graph.dag.edge_references().filter(drawn).collect();
         let weight = |index: NodeIndex| graph.dag.node_weight(index);
         edges.sort_by(|a, b| (weight(a.source()), weight(a.target()), a.weight()).cmp(&(weight(b.source()), weight(b.target()), b.weight())));
@@ -76,6 +88,10 @@ impl<'g> Picture<'g> {
             Some(Node::Choice { .. }) => "or".to_owned(),
             Some(Node::Gate { wave, .. }) => format!("block wave {wave}"),
             Some(Node::Action { text, .. }) => self.graph.short(text),
+            Some(Node::Selection { .. }) => match members(self.graph, node) {
+                n if n > MEMBERS_MAX => format!("{} ({n} objects)", self.graph.say(node)),
+                _ => self.graph.say(node),
+            },
             _ => self.graph.say(node),
         }
     }
