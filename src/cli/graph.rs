@@ -4,10 +4,7 @@ use std::path::PathBuf;
 
 use super::rulebook::{self, RulebookArgs, has_errors};
 use super::{Exit, Format, Out};
-use crate::diagnostic;
 use crate::graph;
-use crate::manifests::{self, App, Defaults, Platform};
-use crate::rulebook::Rulebook;
 
 /// Arguments of `graph`.
 #[derive(Debug, clap::Args)]
@@ -48,11 +45,11 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
         Ok(loaded) => loaded,
         Err(exit) => return Ok(exit),
     };
-    let platform = if args.manifests.is_empty() {
-        None
+    let (platform, sound) = if args.manifests.is_empty() {
+        (None, true)
     } else {
-        let manifests = manifests::read(&args.manifests, &mut loaded.sources)?;
-        Some(Platform::new(manifests, &defaults(&loaded.rulebook), &loaded.sources))
+        let (platform, sound) = super::plan::platform(&args.manifests, &mut loaded, findings, out)?;
+        (Some(platform), sound)
     };
     let graph = graph::build(&loaded.rulebook, platform.as_ref());
     let text = match args.format {
@@ -62,16 +59,6 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
         GraphFormat::Json => graph::json(&graph, &loaded.sources),
     };
     out.print(&text)?;
-    let mut found = platform.map_or_else(Vec::new, |platform| platform.diagnostics);
-    found.extend(graph.diagnostics);
-    diagnostic::sort(&mut found);
-    rulebook::say(&loaded.sources, &found, findings, out);
-    Ok(if has_errors(&found) { Exit::FOUND } else { Exit::FINE })
-}
-
-/// What rules say about manifests that say nothing themselves.
-pub fn defaults(rulebook: &Rulebook) -> Defaults {
-    let application = rulebook.application.as_ref();
-    let application = application.map(|app| App { namespace: app.namespace.clone(), name: app.name.clone() });
-    Defaults { application, namespace: rulebook.namespace.clone() }
+    rulebook::say(&loaded.sources, &graph.diagnostics, findings, out);
+    Ok(if sound && !has_errors(&graph.diagnostics) { Exit::FINE } else { Exit::FOUND })
 }

@@ -5,8 +5,10 @@
 //! May know every room, and no room may know it.
 
 mod check;
+mod compile;
 mod explain;
 mod files;
+mod fmt;
 mod format;
 mod graph;
 mod out;
@@ -54,23 +56,29 @@ const EXIT_HELP: &str = "RULES are .tide files or folders of them; MANIFESTS are
 enum Verb {
     /// Read the rules and show everything that is wrong with them
     Check(check::Args),
-    /// Show why an object waits, since when, and what would free it
-    Explain(explain::Args),
+    /// Lay rule files out in the one layout
+    Fmt(fmt::Args),
+    /// Print the resolved rulebook as JSON, to be snapshot-tested
+    Compile(compile::Args),
     /// Show what the rules do: what is due, what waits for what and why, what would be written
     Plan(plan::Args),
-    /// Run the controller: watch a cluster and do what the rules say
-    Run(run::Args),
     /// Show what waits for what: waves, gates, actions
     Graph(graph::Args),
+    /// Run the controller: watch a cluster and do what the rules say
+    Run(run::Args),
+    /// Show why an object waits, since when, and what would free it
+    Explain(explain::Args),
 }
 
 fn dispatch(verb: Verb, out: &mut Out) -> anyhow::Result<Exit> {
     match verb {
         Verb::Check(args) => check::run(&args, out),
-        Verb::Explain(args) => explain::run(&args, out),
+        Verb::Fmt(args) => fmt::run(&args, out),
+        Verb::Compile(args) => compile::run(&args, out),
         Verb::Plan(args) => plan::run(&args, out),
-        Verb::Run(args) => run::run(&args, out),
         Verb::Graph(args) => graph::run(&args, out),
+        Verb::Run(args) => run::run(&args, out),
+        Verb::Explain(args) => explain::run(&args, out),
     }
 }
 
