@@ -69,7 +69,8 @@ impl<'b> Builder<'b> {
     /// The node of an object of the manifests.
     pub fn rendered(&mut self, object: &Object) -> NodeIndex {
         let kind = self.rulebook.kind_by_type(&object.group, &object.kind);
-        let word = kind.and_then(|kind| self.rulebook.kind(kind)).map_or_else(|| object.kind.clone(), |k| k.short.clone());
+        let word =
+            kind.and_then(|kind| self.rulebook.kind(kind)).map_or_else(|| object.kind.clone(), |k| k.short.clone());
         let resource = Resource {
             word,
             group: object.group.clone(),

@@ -40,7 +40,9 @@ pub(super) fn check(graph: &mut Graph) {
         return;
     }
     let mut cycles: Vec<Vec<Step>> = cycles(graph, &stuck);
-    cycles.sort_by_cached_key(|steps| (steps.len(), steps.iter().map(|s| graph.dag.node_weight(s.later).cloned()).collect::<Vec<_>>()));
+    cycles.sort_by_cached_key(|steps| {
+        (steps.len(), steps.iter().map(|s| graph.dag.node_weight(s.later).cloned()).collect::<Vec<_>>())
+    });
     let more = cycles.len().saturating_sub(CYCLES_MAX);
     for steps in cycles.iter().take(CYCLES_MAX) {
         let mut found = report(graph, &collapse(graph, steps));
@@ -66,7 +68,8 @@ fn settle(graph: &Graph) -> (Vec<usize>, BTreeSet<NodeIndex>) {
     }
     let choice = |node: NodeIndex| matches!(graph.dag.node_weight(node), Some(Node::Choice { .. }));
     let mut order = vec![usize::MAX; count];
-    let mut ready: VecDeque<NodeIndex> = graph.dag.node_indices().filter(|n| missing.get(n.index()) == Some(&0)).collect();
+    let mut ready: VecDeque<NodeIndex> =
+        graph.dag.node_indices().filter(|n| missing.get(n.index()) == Some(&0)).collect();
     let mut done = 0;
     while let Some(node) = ready.pop_front() {
         let Some(place) = order.get_mut(node.index()).filter(|place| **place == usize::MAX) else { continue };
@@ -89,7 +92,8 @@ fn settle(graph: &Graph) -> (Vec<usize>, BTreeSet<NodeIndex>) {
 /// Cycles among the nodes that never happen: for each edge that a rule or annotation asks for, the shortest one through it.
 fn cycles(graph: &Graph, stuck: &BTreeSet<NodeIndex>) -> Vec<Vec<Step>> {
     // Ranks are places in the order of output: they make the search independent of the order of building.
-    let ranks: BTreeMap<NodeIndex, usize> = graph.nodes().map(|(_, node)| node).enumerate().map(|(rank, node)| (node, rank)).collect();
+    let ranks: BTreeMap<NodeIndex, usize> =
+        graph.nodes().map(|(_, node)| node).enumerate().map(|(rank, node)| (node, rank)).collect();
     let mut part: DiGraph<NodeIndex, EdgeIndex> = DiGraph::new();
     let mut places: BTreeMap<NodeIndex, NodeIndex> = BTreeMap::new();
     for (_, node) in graph.nodes().filter(|(_, node)| stuck.contains(node)) {
@@ -111,7 +115,8 @@ fn cycles(graph: &Graph, stuck: &BTreeSet<NodeIndex>) -> Vec<Vec<Step>> {
         }
     }
     let inside = |a: NodeIndex, b: NodeIndex| component.get(a.index()) == component.get(b.index());
-    let mut starts: Vec<_> = part.edge_references().filter(|e| inside(e.source(), e.target()) && asked(graph, *e.weight())).collect();
+    let mut starts: Vec<_> =
+        part.edge_references().filter(|e| inside(e.source(), e.target()) && asked(graph, *e.weight())).collect();
     starts.sort_by_key(|e| (e.source(), e.target(), *e.weight()));
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
@@ -129,7 +134,10 @@ fn cycles(graph: &Graph, stuck: &BTreeSet<NodeIndex>) -> Vec<Vec<Step>> {
 /// Somebody wrote it; every cycle has such an edge, since waves alone run one way.
 fn asked(graph: &Graph, edge: EdgeIndex) -> bool {
     let reason = graph.dag.edge_weight(edge).map(|e| e.reason);
-    !matches!(reason, Some(Reason::InWave | Reason::WaveOrder | Reason::Phase | Reason::Sequence | Reason::Member) | None)
+    !matches!(
+        reason,
+        Some(Reason::InWave | Reason::WaveOrder | Reason::Phase | Reason::Sequence | Reason::Member) | None
+    )
 }
 
 /// The edges of a shortest way.
@@ -174,7 +182,11 @@ fn rotated(part: &DiGraph<NodeIndex, EdgeIndex>, path: &[EdgeIndex]) -> Vec<Step
         .rev()
         .filter_map(|edge| {
             let (from, to) = part.edge_endpoints(*edge)?;
-            let step = Step { later: *part.node_weight(to)?, earlier: *part.node_weight(from)?, edge: *part.edge_weight(*edge)? };
+            let step = Step {
+                later: *part.node_weight(to)?,
+                earlier: *part.node_weight(from)?,
+                edge: *part.edge_weight(*edge)?,
+            };
             Some((to, step))
         })
         .collect();
@@ -205,11 +217,20 @@ fn report(graph: &Graph, steps: &[Step]) -> Diagnostic {
     let mut message = "a cycle".to_owned();
     for (n, step) in steps.iter().enumerate() {
         let (later, earlier) = (graph.say(step.later), graph.say(step.earlier));
-        message.push_str(&if n == 0 { format!(": {later} waits for {earlier}") } else { format!(", which waits for {earlier}") });
+        message.push_str(&if n == 0 {
+            format!(": {later} waits for {earlier}")
+        } else {
+            format!(", which waits for {earlier}")
+        });
     }
     let place = |step: &Step| graph.dag.edge_weight(step.edge).and_then(|e| e.place);
     let nowhere = Span { file: crate::diagnostic::FileId(0), start: 0, end: 0 };
-    let span = steps.iter().filter(|s| asked(graph, s.edge)).find_map(place).or_else(|| steps.iter().find_map(place)).unwrap_or(nowhere);
+    let span = steps
+        .iter()
+        .filter(|s| asked(graph, s.edge))
+        .find_map(place)
+        .or_else(|| steps.iter().find_map(place))
+        .unwrap_or(nowhere);
     let mut found = Diagnostic::error(Code::CYCLE, span, message);
     for step in steps {
         let Some(edge) = graph.dag.edge_weight(step.edge) else { continue };

@@ -21,7 +21,9 @@ struct Pair {
 pub(super) fn waves(graph: &mut Graph) {
     let mut pairs = Vec::new();
     for edge in graph.dag.edge_references().filter(|e| e.weight().reason == Reason::After) {
-        let (Some(place), Some(a), Some(b)) = (edge.weight().place, graph.about.get(&edge.source()), graph.about.get(&edge.target())) else {
+        let (Some(place), Some(a), Some(b)) =
+            (edge.weight().place, graph.about.get(&edge.source()), graph.about.get(&edge.target()))
+        else {
             continue;
         };
         if a.rendered && b.rendered {
@@ -34,9 +36,13 @@ pub(super) fn waves(graph: &mut Graph) {
     });
     for pair in apart {
         let (earlier, later) = (graph.say(pair.earlier), graph.say(pair.later));
-        let message = format!("nothing holds {later} until {earlier} is done: they are of different applications, and waves order one");
+        let message = format!(
+            "nothing holds {later} until {earlier} is done: they are of different applications, and waves order one"
+        );
         let found = Diagnostic::warning(Code::WAVE_ORDER, pair.place, message);
-        graph.diagnostics.push(found.help(format!("let a rule say it: `when {earlier} … block wave N of application …`")));
+        graph
+            .diagnostics
+            .push(found.help(format!("let a rule say it: `when {earlier} … block wave N of application …`")));
     }
     wanted(graph, &pairs);
     for pair in &pairs {
@@ -71,7 +77,9 @@ fn wanted(graph: &mut Graph, pairs: &[Pair]) {
 }
 
 fn check(graph: &mut Graph, pair: &Pair) {
-    let (Some(a), Some(b)) = (graph.about.get(&pair.earlier).cloned(), graph.about.get(&pair.later).cloned()) else { return };
+    let (Some(a), Some(b)) = (graph.about.get(&pair.earlier).cloned(), graph.about.get(&pair.later).cloned()) else {
+        return;
+    };
     let (earlier, later) = (graph.say(pair.earlier), graph.say(pair.later));
     if a.phase.is_none() || b.phase.is_none() {
         return;
@@ -81,13 +89,23 @@ fn check(graph: &mut Graph, pair: &Pair) {
         return;
     }
     let contradicts = (b.phase, b.wave) < (a.phase, a.wave);
-    let of = |about: &About| format!("{}wave {}", about.phase.filter(|p| p.name() != "Sync").map_or(String::new(), |p| format!("{} ", p.name())), about.wave);
+    let of = |about: &About| {
+        format!(
+            "{}wave {}",
+            about.phase.filter(|p| p.name() != "Sync").map_or(String::new(), |p| format!("{} ", p.name())),
+            about.wave
+        )
+    };
     let message = if contradicts {
         format!("{later} is applied before {earlier}, which it comes after")
     } else if b.wave == a.wave {
         format!("{later} is applied together with {earlier}, which it comes after")
     } else {
-        format!("{later} is in wave {}, and all that it comes after ends in wave {}", b.wave, b.wave_wanted.saturating_sub(1))
+        format!(
+            "{later} is in wave {}, and all that it comes after ends in wave {}",
+            b.wave,
+            b.wave_wanted.saturating_sub(1)
+        )
     };
     let help = if a.phase == b.phase {
         format!("put {later} in wave {}: `argocd.argoproj.io/sync-wave: \"{}\"`", b.wave_wanted, b.wave_wanted)
@@ -102,7 +120,8 @@ fn check(graph: &mut Graph, pair: &Pair) {
     let mut found = found.help(help);
     for (about, name) in [(&b, &later), (&a, &earlier)] {
         if let Some(place) = about.wave_place {
-            found = found.related(if about.wave_given { place } else { head(place) }, format!("{name} is in {}", of(about)));
+            found = found
+                .related(if about.wave_given { place } else { head(place) }, format!("{name} is in {}", of(about)));
         }
     }
     graph.diagnostics.push(found);
@@ -125,7 +144,8 @@ pub(super) fn layers(graph: &Graph) -> Vec<usize> {
         }
     }
     let mut layers = vec![0usize; count];
-    let mut ready: VecDeque<NodeIndex> = graph.dag.node_indices().filter(|n| missing.get(n.index()) == Some(&0)).collect();
+    let mut ready: VecDeque<NodeIndex> =
+        graph.dag.node_indices().filter(|n| missing.get(n.index()) == Some(&0)).collect();
     let mut done = 0;
     while let Some(node) = ready.pop_front() {
         done += 1;

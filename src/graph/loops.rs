@@ -65,15 +65,27 @@ fn hooks<'b>(builder: &Builder<'b>, rule: &Rule) -> Vec<(&'b Object, AppName, Sp
 
 fn report(graph: &Causes<'_>, component: &[NodeIndex], first: &Rule, rules: &[std::sync::Arc<Rule>]) -> Diagnostic {
     let message = match component.len() {
-        1 => format!("rule `{}` can bring about its own cause: the sync runs the hook again that it waits for", first.name),
-        n => format!("rule `{}` can bring about its own cause, through {} other: each sync runs a hook again that a rule waits for", first.name, n - 1),
+        1 => format!(
+            "rule `{}` can bring about its own cause: the sync runs the hook again that it waits for",
+            first.name
+        ),
+        n => format!(
+            "rule `{}` can bring about its own cause, through {} other: each sync runs a hook again that a rule waits for",
+            first.name,
+            n - 1
+        ),
     };
     let help = "limit it with `at most N per D`, such as `at most 3 per 1d`, or wait for what is no hook";
     let mut found = Diagnostic::error(Code::LOOP, first.span, message).help(help);
-    let name = |node: &NodeIndex| graph.node_weight(*node).and_then(|at| rules.get(*at)).map_or("?", |rule| &*rule.name);
+    let name =
+        |node: &NodeIndex| graph.node_weight(*node).and_then(|at| rules.get(*at)).map_or("?", |rule| &*rule.name);
     let mut steps: Vec<(String, Span, &Object, Span, String)> = Vec::new();
     for edge in graph.edge_indices() {
-        let Some((from, to)) = graph.edge_endpoints(edge).filter(|(from, to)| component.contains(from) && component.contains(to)) else { continue };
+        let Some((from, to)) =
+            graph.edge_endpoints(edge).filter(|(from, to)| component.contains(from) && component.contains(to))
+        else {
+            continue;
+        };
         if let Some((action, hook, term)) = graph.edge_weight(edge) {
             steps.push((name(&from).to_owned(), *action, hook, *term, name(&to).to_owned()));
         }
@@ -81,7 +93,10 @@ fn report(graph: &Causes<'_>, component: &[NodeIndex], first: &Rule, rules: &[st
     steps.sort_by(|a, b| (&a.0, a.1, &a.4, a.3).cmp(&(&b.0, b.1, &b.4, b.3)));
     for (from, action, hook, term, to) in steps {
         found = found.related(action, format!("rule {from} syncs"));
-        found = found.related(hook.annotation_place("argocd.argoproj.io/hook"), format!("{} {} is a hook: made again at each sync", hook.kind, hook.name));
+        found = found.related(
+            hook.annotation_place("argocd.argoproj.io/hook"),
+            format!("{} {} is a hook: made again at each sync", hook.kind, hook.name),
+        );
         found = found.related(term, format!("rule {to} takes its end as a cause"));
     }
     found

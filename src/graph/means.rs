@@ -166,7 +166,11 @@ impl Builder<'_> {
             Test::Later(first, later) => {
                 let text = |i: &usize| at.rule.terms.get(*i).map_or("", |t| t.text.as_str());
                 let span = at.rule.terms.get(*later).map_or(at.rule.span, |t| t.span);
-                edges.push(hook(&format!("{} after {}", text(later), text(first)), "one run must end after another", span));
+                edges.push(hook(
+                    &format!("{} after {}", text(later), text(first)),
+                    "one run must end after another",
+                    span,
+                ));
             }
             Test::Term(index) => {
                 let Some(term) = at.rule.terms.get(*index) else { return };
@@ -181,7 +185,8 @@ impl Builder<'_> {
 
     fn term(&self, at: &At<'_>, term: &Term, edges: &mut Vec<EdgeMeans>) {
         let edge = |object: Option<&Object>, means: Means| {
-            let named = object.map(|o| format!("{} {}", self.rulebook.kind(term.source.kind).map_or("", |k| &k.short), o.name));
+            let named =
+                object.map(|o| format!("{} {}", self.rulebook.kind(term.source.kind).map_or("", |k| &k.short), o.name));
             EdgeMeans { what: term.text.clone(), object: named, means, place: term.span }
         };
         let hook = |why: &str| Means::Hook { why: why.to_owned() };
@@ -193,7 +198,10 @@ impl Builder<'_> {
         let mut open = Vec::new();
         for object in chosen.objects.iter().filter(|_| term.predicate != Predicate::Missing) {
             let means = self.held_by_health(at, term, object, plain);
-            if !open.iter().any(|e: &EdgeMeans| e.means == means && matches!(means, Means::Health { .. } | Means::Hook { .. })) {
+            if !open
+                .iter()
+                .any(|e: &EdgeMeans| e.means == means && matches!(means, Means::Health { .. } | Means::Hook { .. }))
+            {
                 open.push(edge(Some(object), means));
             }
         }
@@ -221,7 +229,9 @@ impl Builder<'_> {
         };
         match object.phase() {
             None => return Means::Hook { why: "no sync applies it".to_owned() },
-            Some(Phase::Sync) if object.wave >= i64::from(at.wave) => return above(format!("{name} is in wave {}", object.wave)),
+            Some(Phase::Sync) if object.wave >= i64::from(at.wave) => {
+                return above(format!("{name} is in wave {}", object.wave));
+            }
             Some(phase @ (Phase::PostSync | Phase::SyncFail)) => {
                 return Means::Impossible {
                     why: format!("{name} is a {} hook, which runs after wave {}", phase.name(), at.wave),

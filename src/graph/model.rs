@@ -230,7 +230,9 @@ impl Graph {
 
     fn words(&self, node: &Node) -> String {
         match node {
-            Node::Resource(r) if r.namespace.is_empty() || r.namespace == self.namespace => format!("{} {}", r.word, r.name),
+            Node::Resource(r) if r.namespace.is_empty() || r.namespace == self.namespace => {
+                format!("{} {}", r.word, r.name)
+            }
             Node::Resource(r) => format!("{} {}/{}", r.word, r.namespace, r.name),
             Node::Wave { application, phase, wave } => {
                 let of = application.as_ref().map(|app| format!(" of {}", app.name)).unwrap_or_default();
@@ -243,7 +245,9 @@ impl Graph {
             Node::Choice { rule, .. } => format!("one side of `or` in rule {rule}"),
             Node::Gate { rule, wave, .. } => format!("block wave {wave} of rule {rule}"),
             Node::Action { rule, text, branch: Branch::Then, .. } => format!("{} (rule {rule})", self.short(text)),
-            Node::Action { rule, text, branch: Branch::Else, .. } => format!("{} (else of rule {rule})", self.short(text)),
+            Node::Action { rule, text, branch: Branch::Else, .. } => {
+                format!("{} (else of rule {rule})", self.short(text))
+            }
         }
     }
 

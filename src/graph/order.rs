@@ -96,16 +96,19 @@ impl Builder<'_> {
 
     /// Ties Applications to what they apply: their waves begin when they are applied, and they are healthy when their last wave is.
     pub fn applications(&mut self) {
-        let nodes: Vec<NodeIndex> = self.graph.nodes().map(|(_, node)| node).filter(|n| self.is_application(*n)).collect();
+        let nodes: Vec<NodeIndex> =
+            self.graph.nodes().map(|(_, node)| node).filter(|n| self.is_application(*n)).collect();
         for node in nodes {
             let Some(app) = self.application_of(node) else { continue };
-            let own: Vec<(Phase, i64, Members)> = self.waves.of(&Some(app.clone())).map(|(p, w, m)| (p, w, m.clone())).collect();
+            let own: Vec<(Phase, i64, Members)> =
+                self.waves.of(&Some(app.clone())).map(|(p, w, m)| (p, w, m.clone())).collect();
             let (Some((first, number, _)), Some((last, end, members))) = (own.first(), own.last()) else { continue };
             let about = self.graph.about.get(&node).cloned().unwrap_or_default();
             let begins = self.graph.node(Node::Wave { application: Some(app.clone()), phase: *first, wave: *number });
             if let Some(phase) = about.phase
                 && about.application.as_ref() != Some(&app)
-                && let Some(parent) = self.graph.find(&Node::Wave { application: about.application.clone(), phase, wave: about.wave })
+                && let Some(parent) =
+                    self.graph.find(&Node::Wave { application: about.application.clone(), phase, wave: about.wave })
             {
                 self.link(parent, begins, Reason::Application, "", about.place);
             }

@@ -61,7 +61,8 @@ impl Builder<'_> {
                     Some(before) => self.link(before, node, Reason::Sequence, "", Some(place)),
                     None => {
                         let reason = if places.is_some() { Reason::Trigger } else { Reason::Condition };
-                        let mut walk = Walk { rule, place: places.map(|p| p.trigger), reason, choices: 0, negated: false };
+                        let mut walk =
+                            Walk { rule, place: places.map(|p| p.trigger), reason, choices: 0, negated: false };
                         self.condition(&mut walk, &rule.when, node, branch == Branch::Then);
                     }
                 }
@@ -73,15 +74,29 @@ impl Builder<'_> {
             let place = places.map_or(block.span, |p| p.block);
             let means = self.means(rule, block, place);
             let application = means.application.clone();
-            let gate = self.graph.node(Node::Gate { rule: rule.name.clone(), application: application.clone(), wave: block.wave });
+            let gate = self.graph.node(Node::Gate {
+                rule: rule.name.clone(),
+                application: application.clone(),
+                wave: block.wave,
+            });
             self.graph.places.insert(gate, place);
-            let mut walk = Walk { rule, place: places.map(|p| p.block), reason: Reason::Condition, choices: 0, negated: false };
+            let mut walk =
+                Walk { rule, place: places.map(|p| p.block), reason: Reason::Condition, choices: 0, negated: false };
             self.condition(&mut walk, &rule.when, gate, true);
             let held = self.waves.held(&application, block.wave);
             if held.is_none() && self.waves.of(&application).next().is_some() {
-                let message = format!("`block wave {}` holds nothing: the application has no wave {} or later", block.wave, block.wave);
-                let help = self.waves.of(&application).last().map(|(phase, wave, _)| format!("its last wave is {wave}, in {}", phase.name()));
-                self.graph.diagnostics.push(Diagnostic::warning(Code::BLOCK, place, message).help(help.unwrap_or_default()));
+                let message = format!(
+                    "`block wave {}` holds nothing: the application has no wave {} or later",
+                    block.wave, block.wave
+                );
+                let help = self
+                    .waves
+                    .of(&application)
+                    .last()
+                    .map(|(phase, wave, _)| format!("its last wave is {wave}, in {}", phase.name()));
+                self.graph
+                    .diagnostics
+                    .push(Diagnostic::warning(Code::BLOCK, place, message).help(help.unwrap_or_default()));
             }
             let (phase, wave) = held.unwrap_or((Phase::Sync, i64::from(block.wave)));
             let wave = self.graph.node(Node::Wave { application, phase, wave });
@@ -122,7 +137,8 @@ impl Builder<'_> {
                     self.join(from, to, walk, &text, waits, place);
                     return;
                 }
-                let selection = self.graph.node(Node::Selection { text: Arc::from(text), rule: walk.rule.name.clone() });
+                let selection =
+                    self.graph.node(Node::Selection { text: Arc::from(text), rule: walk.rule.name.clone() });
                 self.join(selection, to, walk, "", waits, place);
                 for member in self.chosen(&term.source).objects {
                     let member = self.rendered(member);
@@ -144,7 +160,10 @@ impl Builder<'_> {
 
     fn effect(&mut self, action: NodeIndex, what: &Action, place: Span) {
         let target = match &what.verb {
-            Verb::Restart { target, .. } | Verb::Refresh { target, .. } | Verb::Annotate { target, .. } | Verb::Label { target, .. } => target,
+            Verb::Restart { target, .. }
+            | Verb::Refresh { target, .. }
+            | Verb::Annotate { target, .. }
+            | Verb::Label { target, .. } => target,
             Verb::Sync { application } => application,
             Verb::Notify { .. } => return,
         };
@@ -170,7 +189,9 @@ impl Builder<'_> {
             };
             let Some(source) = self.reference(object).filter(|s| rulebook.kind(s.kind).is_some_and(|k| k.runs)) else {
                 let message = format!("a {} does not run to completion, so its triggers never act", object.kind);
-                self.graph.diagnostics.push(refuse(message).help("declare its kind in a rule file with `runs to completion`"));
+                self.graph
+                    .diagnostics
+                    .push(refuse(message).help("declare its kind in a rule file with `runs to completion`"));
                 continue;
             };
             let (rules, refused) = rulebook::rules_of(rulebook, &source, trigger, block);
@@ -206,7 +227,9 @@ impl Builder<'_> {
             let mut seen = BTreeSet::new();
             let served: Arc<str> = Arc::from("served");
             for (word, step) in model.steps.iter().map(|(w, s)| (w, s)).chain([(&served, &model.served_by)]) {
-                if let Some((earlier_word, earlier)) = before.filter(|(_, earlier)| *earlier != step && seen.insert((*earlier, step))) {
+                if let Some((earlier_word, earlier)) =
+                    before.filter(|(_, earlier)| *earlier != step && seen.insert((*earlier, step)))
+                {
                     let (from, to) = (self.named(earlier, model.span), self.named(step, model.span));
                     self.hint(from, to, Reason::ModelStep, &format!("model {}: {word}", model.name), Some(model.span));
                     if *word != served {
@@ -219,16 +242,28 @@ impl Builder<'_> {
     }
 
     /// A step that a first sync runs before the step that it follows.
-    fn check_step(&mut self, model: &rulebook::Model, (word, first): (&str, &ObjectRef), (next_word, next): (&str, &ObjectRef)) {
+    fn check_step(
+        &mut self,
+        model: &rulebook::Model,
+        (word, first): (&str, &ObjectRef),
+        (next_word, next): (&str, &ObjectRef),
+    ) {
         let (Some(a), Some(b)) = (self.object(first), self.object(next)) else { return };
         let app = |o: &Object| o.application.as_ref().map(|app| app_name(self.rulebook, app));
         if app(a) != app(b) || (a.phase(), a.wave) <= (b.phase(), b.wave) {
             return;
         }
         let say = |o: &ObjectRef| self.rulebook.say(o);
-        let message = format!("model {}: {} ({next_word}) runs before {} ({word}) on a first sync", model.name, say(next), say(first));
+        let message = format!(
+            "model {}: {} ({next_word}) runs before {} ({word}) on a first sync",
+            model.name,
+            say(next),
+            say(first)
+        );
         let found = Diagnostic::warning(Code::WAVE_ORDER, b.wave_place, message).label(format!("wave {}", b.wave));
-        let found = found.related(a.wave_place, format!("{} is in wave {}", say(first), a.wave)).related(model.span, "the model");
+        let found = found
+            .related(a.wave_place, format!("{} is in wave {}", say(first), a.wave))
+            .related(model.span, "the model");
         self.graph.diagnostics.push(found.help(format!("put {} in a wave above {}", say(next), a.wave)));
     }
 }

@@ -17,7 +17,8 @@ pub(super) struct Chosen<'o> {
 impl<'b> Builder<'b> {
     /// The objects that a selection means; those named by `where` may be fewer in a cluster.
     pub fn chosen(&self, selection: &Selection) -> Chosen<'b> {
-        let beyond = selection.filters.iter().any(|f| matches!(f, Filter::Owner(..) | Filter::Series(..) | Filter::Where(..)));
+        let beyond =
+            selection.filters.iter().any(|f| matches!(f, Filter::Owner(..) | Filter::Series(..) | Filter::Where(..)));
         if let Some(object) = &selection.object {
             return Chosen { objects: self.object(object).into_iter().collect(), beyond: false };
         }
@@ -35,12 +36,17 @@ impl<'b> Builder<'b> {
         match filter {
             Filter::Label(key, value) => label(object, key) == Some(value),
             Filter::Wave(wave) => object.wave == i64::from(*wave),
-            Filter::Application(app) => object.application.as_ref().is_some_and(|own| app_name(self.rulebook, own) == *app),
+            Filter::Application(app) => {
+                object.application.as_ref().is_some_and(|own| app_name(self.rulebook, own) == *app)
+            }
             Filter::Owner(kind, name) => {
                 let owners = object.value.pointer("/metadata/ownerReferences").and_then(Value::as_array);
                 let kind = self.rulebook.kind(*kind).map(|k| &*k.kind);
                 let text = |owner: &Value, key: &str| owner.get(key).and_then(Value::as_str).map(str::to_owned);
-                owners.into_iter().flatten().any(|o| text(o, "kind").as_deref() == kind && text(o, "name").as_deref() == Some(name))
+                owners
+                    .into_iter()
+                    .flatten()
+                    .any(|o| text(o, "kind").as_deref() == kind && text(o, "name").as_deref() == Some(name))
             }
             Filter::Series(key, value) => label(object, key) == Some(value),
             Filter::Where(..) => true,

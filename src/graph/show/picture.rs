@@ -48,9 +48,16 @@ impl<'g> Picture<'g> {
         };
         let mut edges: Vec<_> = graph.dag.edge_references().filter(drawn).collect();
         let weight = |index: NodeIndex| graph.dag.node_weight(index);
-        edges.sort_by(|a, b| (weight(a.source()), weight(a.target()), a.weight()).cmp(&(weight(b.source()), weight(b.target()), b.weight())));
+        edges.sort_by(|a, b| {
+            (weight(a.source()), weight(a.target()), a.weight()).cmp(&(
+                weight(b.source()),
+                weight(b.target()),
+                b.weight(),
+            ))
+        });
         let asked: BTreeSet<NodeIndex> = edges.iter().flat_map(|e| [e.source(), e.target()]).collect();
-        let mut picture = Picture { graph, ids: BTreeMap::new(), waves: Vec::new(), loose: Vec::new(), edges: Vec::new() };
+        let mut picture =
+            Picture { graph, ids: BTreeMap::new(), waves: Vec::new(), loose: Vec::new(), edges: Vec::new() };
         let mut within = BTreeSet::new();
         for (place, (node, index)) in graph.nodes().enumerate() {
             let mut inside = Vec::new();
@@ -109,14 +116,21 @@ impl<'g> Picture<'g> {
     /// What is written at an edge.
     fn edge_label(&self, edge: &Edge) -> String {
         match edge.reason {
-            Reason::Condition => edge.text.to_string().rsplit_once(' ').map_or(String::new(), |(_, word)| word.to_owned()),
+            Reason::Condition => {
+                edge.text.to_string().rsplit_once(' ').map_or(String::new(), |(_, word)| word.to_owned())
+            }
             Reason::Trigger | Reason::BlockAnnotation => "annotation".to_owned(),
             Reason::Block if !edge.waits => "cannot hold".to_owned(),
             Reason::Block => "holds".to_owned(),
             Reason::After => "then".to_owned(),
             Reason::ModelStep => edge.text.to_string(),
             Reason::Effect => "acts on".to_owned(),
-            Reason::InWave | Reason::WaveOrder | Reason::Phase | Reason::Member | Reason::Sequence | Reason::Application => String::new(),
+            Reason::InWave
+            | Reason::WaveOrder
+            | Reason::Phase
+            | Reason::Member
+            | Reason::Sequence
+            | Reason::Application => String::new(),
         }
     }
 
@@ -150,7 +164,8 @@ pub fn dot(graph: &Graph) -> String {
         .to_owned();
     for (number, (application, waves)) in picture.by_application().into_iter().enumerate() {
         let _ = writeln!(out, "  subgraph cluster_app{number} {{");
-        let name = application.map_or_else(|| "no application".to_owned(), |app| format!("application {}/{}", app.namespace, app.name));
+        let name = application
+            .map_or_else(|| "no application".to_owned(), |app| format!("application {}/{}", app.namespace, app.name));
         let _ = writeln!(out, "    label={}; fontname=\"sans-serif\"; style=dashed; color=gray50;", dot_text(&name));
         for (wave, inside, hidden) in waves {
             let label = dot_text(&picture.wave_label(*wave, inside.len(), *hidden));
@@ -159,7 +174,10 @@ pub fn dot(graph: &Graph) -> String {
                 let _ = writeln!(out, "    {id} [shape=box, style=rounded, label={label}];");
                 continue;
             }
-            let _ = writeln!(out, "    subgraph cluster_{id} {{\n      label={label}; style=rounded; color=gray30; fontsize=11;");
+            let _ = writeln!(
+                out,
+                "    subgraph cluster_{id} {{\n      label={label}; style=rounded; color=gray30; fontsize=11;"
+            );
             let _ = writeln!(out, "      {id} [shape=point, style=invis];");
             for node in inside {
                 let _ = writeln!(out, "      {} [{}];", picture.id(*node), dot_shape(&picture, *node));
@@ -171,7 +189,8 @@ pub fn dot(graph: &Graph) -> String {
     for node in &picture.loose {
         let _ = writeln!(out, "  {} [{}];", picture.id(*node), dot_shape(&picture, *node));
     }
-    let boxed: BTreeSet<NodeIndex> = picture.waves.iter().filter(|(_, inside, _)| !inside.is_empty()).map(|(wave, ..)| *wave).collect();
+    let boxed: BTreeSet<NodeIndex> =
+        picture.waves.iter().filter(|(_, inside, _)| !inside.is_empty()).map(|(wave, ..)| *wave).collect();
     for (from, to, edge) in &picture.edges {
         let (a, b) = (picture.id(*from), picture.id(*to));
         let mut style = vec![format!("label={}", dot_text(&picture.edge_label(edge)))];
@@ -217,7 +236,8 @@ pub fn mermaid(graph: &Graph) -> String {
     let picture = Picture::of(graph);
     let mut out = "flowchart TB\n".to_owned();
     for (number, (application, waves)) in picture.by_application().into_iter().enumerate() {
-        let name = application.map_or_else(|| "no application".to_owned(), |app| format!("application {}/{}", app.namespace, app.name));
+        let name = application
+            .map_or_else(|| "no application".to_owned(), |app| format!("application {}/{}", app.namespace, app.name));
         let _ = writeln!(out, "  subgraph app{number}[{}]", mermaid_text(&name));
         for (wave, inside, hidden) in waves {
             let label = mermaid_text(&picture.wave_label(*wave, inside.len(), *hidden));

@@ -18,7 +18,9 @@ pub fn json(graph: &Graph, sources: &Sources) -> String {
     let nodes: Vec<Value> = graph.nodes().map(|(node, index)| node_json(graph, sources, node, index)).collect();
     let mut edges: Vec<_> = graph.dag.edge_references().collect();
     let weight = |index: NodeIndex| graph.dag.node_weight(index);
-    edges.sort_by(|a, b| (weight(a.source()), weight(a.target()), a.weight()).cmp(&(weight(b.source()), weight(b.target()), b.weight())));
+    edges.sort_by(|a, b| {
+        (weight(a.source()), weight(a.target()), a.weight()).cmp(&(weight(b.source()), weight(b.target()), b.weight()))
+    });
     let edges: Vec<Value> = edges
         .iter()
         .map(|edge| {
@@ -49,7 +51,8 @@ pub fn json(graph: &Graph, sources: &Sources) -> String {
         })
         .collect();
     let findings: Vec<Value> = graph.diagnostics.iter().map(|d| finding(sources, d)).collect();
-    let value = json!({ "version": GRAPH_VERSION, "nodes": nodes, "edges": edges, "blocks": blocks, "findings": findings });
+    let value =
+        json!({ "version": GRAPH_VERSION, "nodes": nodes, "edges": edges, "blocks": blocks, "findings": findings });
     let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
     text.push('\n');
     text
@@ -75,7 +78,9 @@ pub(super) fn id(node: &Node) -> String {
     let of = |application: &Option<AppName>| application.as_ref().map(app).unwrap_or_default();
     match node {
         Node::Wave { application, phase, wave } => format!("wave/{}/{}/{wave}", of(application), phase.name()),
-        Node::Resource(Resource { group, kind, namespace, name, .. }) => format!("resource/{group}/{kind}/{namespace}/{name}"),
+        Node::Resource(Resource { group, kind, namespace, name, .. }) => {
+            format!("resource/{group}/{kind}/{namespace}/{name}")
+        }
         Node::Selection { text, rule } => format!("selection/{rule}/{text}"),
         Node::Choice { rule, index } => format!("choice/{rule}/{index}"),
         Node::Gate { rule, application, wave } => format!("gate/{rule}/{}/{wave}", of(application)),
@@ -158,7 +163,8 @@ fn finding(sources: &Sources, d: &Diagnostic) -> Value {
         Severity::Warning => "warning",
         Severity::Note => "note",
     };
-    let related: Vec<Value> = d.related.iter().map(|(span, text)| json!({ "place": place(sources, *span), "text": text })).collect();
+    let related: Vec<Value> =
+        d.related.iter().map(|(span, text)| json!({ "place": place(sources, *span), "text": text })).collect();
     let mut value = json!({ "code": d.code.to_string(), "severity": severity, "message": d.message, "place": place(sources, d.span) });
     set(&mut value, "help", (!d.help.is_empty()).then(|| json!(d.help)));
     set(&mut value, "related", (!related.is_empty()).then_some(Value::Array(related)));

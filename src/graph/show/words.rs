@@ -45,7 +45,9 @@ impl<'g> Words<'g> {
     }
 
     fn edges(&self, node: NodeIndex, direction: Direction, reasons: &[Reason]) -> Vec<(NodeIndex, &'g Edge)> {
-        let other = |e: &petgraph::graph::EdgeReference<'g, Edge>| if direction == Direction::Incoming { e.source() } else { e.target() };
+        let other = |e: &petgraph::graph::EdgeReference<'g, Edge>| {
+            if direction == Direction::Incoming { e.source() } else { e.target() }
+        };
         let edges = self.graph.dag.edges_directed(node, direction).filter(|e| reasons.contains(&e.weight().reason));
         let mut edges: Vec<_> = edges.map(|e| (other(&e), e.weight())).collect();
         edges.sort_by(|a, b| (self.graph.dag.node_weight(a.0), a.1).cmp(&(self.graph.dag.node_weight(b.0), b.1)));
@@ -81,8 +83,11 @@ impl<'g> Words<'g> {
         }
         let own = |node: &Node| matches!(node, Node::Wave { application: a, .. } if a == application);
         let waves = self.graph.nodes().filter(|(node, _)| own(node)).count();
-        let objects = self.graph.about.values().filter(|about| about.rendered && about.application == *application).count();
-        let name = application.as_ref().map_or_else(|| "no application".to_owned(), |app| format!("application {}/{}", app.namespace, app.name));
+        let objects =
+            self.graph.about.values().filter(|about| about.rendered && about.application == *application).count();
+        let name = application
+            .as_ref()
+            .map_or_else(|| "no application".to_owned(), |app| format!("application {}/{}", app.namespace, app.name));
         let size = if objects == 0 { String::new() } else { format!(": {objects} objects, {waves} waves") };
         self.line(&format!("{name}{size}"));
     }
@@ -110,7 +115,8 @@ impl<'g> Words<'g> {
 
     fn held(&mut self, gate: NodeIndex, edge: &Edge) {
         let Some(Node::Gate { rule, application, wave }) = self.graph.dag.node_weight(gate) else { return };
-        let means = self.graph.blocks.iter().find(|b| b.rule == *rule && b.application == *application && b.wave == *wave);
+        let means =
+            self.graph.blocks.iter().find(|b| b.rule == *rule && b.application == *application && b.wave == *wave);
         let until = self.when(rule, gate);
         let by = means.map_or_else(String::new, |means| format!(", by {}", means.text()));
         let word = if edge.waits { "held until" } else { "CANNOT be held until" };
@@ -124,10 +130,13 @@ impl<'g> Words<'g> {
         for (action, edge) in self.edges(node, Direction::Outgoing, &[Reason::Condition, Reason::Trigger]) {
             match self.graph.dag.node_weight(action) {
                 Some(Node::Action { text, rule, branch: Branch::Then, .. }) => {
-                    let said = if edge.reason == Reason::Trigger { "annotation".to_owned() } else { format!("rule {rule}") };
+                    let said =
+                        if edge.reason == Reason::Trigger { "annotation".to_owned() } else { format!("rule {rule}") };
                     notes.push(format!("then {}; {said}{}", self.graph.short(text), self.place(edge.place)));
                 }
-                Some(Node::Choice { rule, .. }) => notes.push(format!("one side of rule {rule}{}", self.place(edge.place))),
+                Some(Node::Choice { rule, .. }) => {
+                    notes.push(format!("one side of rule {rule}{}", self.place(edge.place)))
+                }
                 _ => {}
             }
         }
@@ -159,7 +168,9 @@ impl<'g> Words<'g> {
             for (from, _) in self.edges(at, Direction::Incoming, &[Reason::Condition]) {
                 match self.graph.dag.node_weight(from) {
                     Some(Node::Choice { .. }) => sources.push(from),
-                    Some(Node::Selection { .. }) => counts.push(self.edges(from, Direction::Incoming, &[Reason::Member]).len()),
+                    Some(Node::Selection { .. }) => {
+                        counts.push(self.edges(from, Direction::Incoming, &[Reason::Member]).len())
+                    }
                     _ => {}
                 }
             }
@@ -184,7 +195,13 @@ impl<'g> Words<'g> {
         }
         self.line("rules");
         for (rule, nodes) in rules {
-            let title = self.graph.rules.get(&rule).and_then(|note| note.title.clone()).map(|t| format!(": {t}")).unwrap_or_default();
+            let title = self
+                .graph
+                .rules
+                .get(&rule)
+                .and_then(|note| note.title.clone())
+                .map(|t| format!(": {t}"))
+                .unwrap_or_default();
             self.line(&format!("  {rule}{title}"));
             let when = nodes.first().map(|node| self.when(&rule, *node)).unwrap_or_default();
             let place = self.place(self.graph.rules.get(&rule).map(|note| note.place));
@@ -202,9 +219,18 @@ impl<'g> Words<'g> {
             }
             for node in &nodes {
                 if let Some(Node::Gate { application, wave, .. }) = self.graph.dag.node_weight(*node) {
-                    let means = self.graph.blocks.iter().find(|b| b.rule == rule && b.application == *application && b.wave == *wave);
-                    let of = application.as_ref().map(|app| format!(" of {}/{}", app.namespace, app.name)).unwrap_or_default();
-                    let by = means.map_or_else(String::new, |means| format!(" by {}{}", means.text(), self.place(Some(means.place))));
+                    let means = self
+                        .graph
+                        .blocks
+                        .iter()
+                        .find(|b| b.rule == rule && b.application == *application && b.wave == *wave);
+                    let of = application
+                        .as_ref()
+                        .map(|app| format!(" of {}/{}", app.namespace, app.name))
+                        .unwrap_or_default();
+                    let by = means.map_or_else(String::new, |means| {
+                        format!(" by {}{}", means.text(), self.place(Some(means.place)))
+                    });
                     self.line(&format!("    holds wave {wave}{of}{by}"));
                 }
             }
@@ -217,7 +243,12 @@ impl<'g> Words<'g> {
         for (_, later) in self.graph.nodes() {
             for (earlier, edge) in self.edges(later, Direction::Incoming, &[Reason::After, Reason::ModelStep]) {
                 let why = if edge.reason == Reason::After { String::new() } else { format!(", {}", edge.text) };
-                lines.push(format!("  {} after {}{why}{}", self.graph.say(later), self.graph.say(earlier), self.place(edge.place)));
+                lines.push(format!(
+                    "  {} after {}{why}{}",
+                    self.graph.say(later),
+                    self.graph.say(earlier),
+                    self.place(edge.place)
+                ));
             }
         }
         if lines.is_empty() {
