@@ -132,9 +132,9 @@ pub async fn run(env: Env, options: Options, asks: mpsc::Receiver<Ask>, stop: wa
     let (reads_in, reads) = mpsc::channel(4);
     let writer = Writer::new(env.client.clone(), standing.clone(), options.write_deadline);
     let (lease_stop, lease_stopped) = watch::channel(false);
-    let tasks = [
-        tokio::spawn(writer.run(queue, outcomes_in)),
-        tokio::spawn(reload::run(env.rules.clone(), options.compile.clone(), loads_in)),
+    let _tasks = [
+        Task(tokio::spawn(writer.run(queue, outcomes_in))),
+        Task(tokio::spawn(reload::run(env.rules.clone(), options.compile.clone(), loads_in))),
     ];
     let mut doors = Doors { news, outcomes, loads, reads, asks, standing: standing.clone(), stop };
     let store = Store::new(&env.namespace, &options.rulebook);
@@ -165,10 +165,18 @@ pub async fn run(env: Env, options: Options, asks: mpsc::Receiver<Ask>, stop: wa
     let lease = controller.work(&mut doors).await;
     controller.finish(&mut doors).await;
     let _ = lease_stop.send(true);
-    if let Some(lease) = lease {
-        let _ = lease.await;
+    if let Some(mut lease) = lease {
+        let _ = (&mut lease.0).await;
     }
-    tasks.iter().for_each(JoinHandle::abort);
+}
+
+/// A task that ends with its owner: when `run` is dropped, nothing of it goes on.
+struct Task(JoinHandle<()>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Doors {
@@ -191,7 +199,7 @@ impl Doors {
 
 impl Controller {
     /// The loop. Gives back the task of the election.
-    async fn work(&mut self, doors: &mut Doors) -> Option<JoinHandle<()>> {
+    async fn work(&mut self, doors: &mut Doors) -> Option<Task> {
         let mut lease = None;
         loop {
             let until = self.next_look();
@@ -203,7 +211,7 @@ impl Controller {
             if self.ledger.is_some()
                 && let Some((election, stopped)) = self.election.take()
             {
-                lease = Some(tokio::spawn(election.run(stopped)));
+                lease = Some(Task(tokio::spawn(election.run(stopped))));
             }
             self.turn();
         }

@@ -168,6 +168,9 @@ impl Controller {
 
     /// An Event on the state object. Replicas that say the same make it once.
     fn tell(&mut self, reason: &str, message: &str) {
+        if self.options.observe {
+            return;
+        }
         let now = self.env.clock.now();
         let key = Mark::of(&["controller", &self.options.rulebook, reason, message, self.store.uid()]).to_string();
         let order = self.store.event(&key, reason, message, now);
@@ -256,30 +259,34 @@ impl Controller {
             return;
         }
         let (live, why) = match outcome {
-            Outcome::Done(live) => (live, None),
-            Outcome::Conflict(live) => (live, Some("it had changed".to_owned())),
-            Outcome::Uncertain(live, why) | Outcome::Refused(live, why) => (live, Some(why)),
-            Outcome::Later(why, _) => (Vec::new(), Some(why)),
+            Outcome::Done(live) => (live, String::new()),
+            Outcome::Conflict(live) => (live, "it had changed".to_owned()),
+            Outcome::Uncertain(live, why) => (live, why),
+            Outcome::Refused(_, why) | Outcome::Later(why, _) => {
+                self.not_stored(&why);
+                return;
+            }
             Outcome::NotLeader => return,
         };
+        let before = self.tenure.stored.as_ref().map(|(stored, _)| stored.clone());
         match self.store.written(&live) {
             Some(Stored::Found(found)) if found == text => {
                 self.metrics.count(Id::StateWrites, &["done"]);
                 self.stored(found, marks, changes);
             }
             // Someone deleted it while it is in use: it is made again from what is remembered.
-            Some(Stored::Missing) => {
+            Some(Stored::Missing) if before.is_some() => {
                 self.tenure.stored = None;
                 tracing::warn!("the state object is gone; it is made again");
             }
             // Another leader wrote between: what it wrote counts, and what this one did since is on the records of its targets.
-            Some(Stored::Found(found)) if self.tenure.stored.as_ref().is_none_or(|(stored, _)| *stored != found) => {
+            Some(Stored::Found(found)) if before.as_ref() != Some(&found) => {
                 tracing::warn!("the state was written by another; it is loaded again");
                 self.tenure.phase = Phase::Waiting(Instant::now());
             }
             Some(Stored::Malformed(found)) => self.malformed(&found),
-            Some(Stored::Found(_)) | None => {
-                self.not_stored(&why.unwrap_or_default());
+            Some(Stored::Found(_) | Stored::Missing) | None => {
+                self.not_stored(&why);
             }
         }
     }

@@ -98,7 +98,7 @@ impl Decision<'_> {
             let all = states.iter().all(|state| state.begun(branch).next().is_some());
             if !begun.is_empty() && (all || branch == Branch::Else) {
                 let next = next_action(self.ctx, self.unit, branch, &begun);
-                if next.standing != Standing::Done {
+                if next.standing != Standing::Done || !next.settle.is_empty() {
                     self.deadline = latest(&begun).map(|time| later(time, self.patience()));
                     return Outcome { truth: None, causes: begun, next };
                 }

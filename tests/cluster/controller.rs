@@ -1,209 +1,502 @@
 //! The whole controller on the API server in memory, in virtual time.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use serde_json::{Value, json};
-use tidegate::cluster::http::{Ask, Question, Reply};
-use tidegate::cluster::{Clock, Compiled, Env, Options, Random, RuleTexts, Rules, Times};
-use tidegate::rehearse::apiserver::{ApiServer, AuditRecord, Fault};
-use tidegate::rulebook;
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tidegate::cluster::http::Question;
+use tidegate::rehearse::apiserver::Fault;
 
-use super::{faults, server, start};
-
-const SENTENCE: &str = "namespace team\nwhen job train-fraud succeeds then restart isvc fraud; block wave 4\n";
-
-/// One replica of the controller.
-struct Replica {
-    rules: watch::Sender<RuleTexts>,
-    asks: mpsc::Sender<Ask>,
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-}
-
-impl Replica {
-    fn start(server: &ApiServer, identity: &str, rules: &str) -> Replica {
-        Replica::start_with(server, identity, rules, |_| {})
-    }
-
-    fn start_with(server: &ApiServer, identity: &str, text: &str, change: impl FnOnce(&mut Options)) -> Replica {
-        let (rules, texts) = watch::channel(texts(text));
-        let env = Env {
-            clock: Clock::from(start()),
-            random: Random::seeded(identity.bytes().map(u64::from).sum()),
-            client: server.client_as(identity),
-            rules: Rules::Channel(texts),
-            namespace: "tidegate".into(),
-            identity: identity.into(),
-        };
-        let mut options = Options {
-            rulebook: "default".into(),
-            observe: false,
-            namespaces: Vec::new(),
-            times: Times::default(),
-            write_deadline: Duration::from_secs(5),
-            compile: Arc::new(|texts| {
-                let compiled = rulebook::load(texts.iter().cloned(), &rulebook::Options::default());
-                let rulebook::Compiled { sources, diagnostics, rulebook, .. } = compiled;
-                Compiled { rulebook: rulebook.map(Arc::new), sources, diagnostics }
-            }),
-        };
-        change(&mut options);
-        // A clock that starts with the test would run again from its beginning.
-        let (stop, stopped) = watch::channel(false);
-        let (asks, questions) = mpsc::channel(4);
-        let task = tokio::spawn(tidegate::cluster::run(env, options, questions, stopped));
-        Replica { rules, asks, stop, task }
-    }
-
-    async fn ask(&self, question: Question) -> Reply {
-        let (reply, answer) = oneshot::channel();
-        self.asks.send(Ask { question, reply }).await.map_err(|_| ()).unwrap();
-        answer.await.unwrap()
-    }
-
-    async fn status(&self) -> Value {
-        serde_json::from_str(&self.ask(Question::Status).await.text).unwrap()
-    }
-
-    async fn metric(&self, start: &str) -> String {
-        let text = self.ask(Question::Metrics).await.text;
-        text.lines().find(|line| line.starts_with(start)).unwrap_or("").to_owned()
-    }
-
-    async fn stop(self) {
-        self.stop.send(true).unwrap();
-        self.task.await.unwrap();
-    }
-}
-
-fn texts(text: &str) -> RuleTexts {
-    Ok(vec![("rules.tide".to_owned(), text.to_owned())])
-}
-
-fn crd(group: &str, version: &str, kind: &str, plural: &str, status: bool) -> Value {
-    let subresources = if status { json!({"status": {}}) } else { json!({}) };
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": format!("{plural}.{group}")},
-        "spec": {"group": group, "scope": "Namespaced",
-            "names": {"plural": plural, "singular": kind.to_lowercase(), "kind": kind, "listKind": format!("{kind}List")},
-            "versions": [{"name": version, "served": true, "storage": true, "subresources": subresources, "schema": {"openAPIV3Schema": {"type": "object"}}}]},
-    })
-}
-
-fn isvc_crd() -> Value {
-    crd("serving.kserve.io", "v1beta1", "InferenceService", "inferenceservices", true)
-}
-
-/// A cluster with the definitions, an InferenceService and a Job that runs.
-fn world() -> ApiServer {
-    let server = server();
-    for namespace in ["team", "tidegate"] {
-        server.ensure_namespace(namespace).unwrap();
-    }
-    server.put(isvc_crd()).unwrap();
-    server.put(crd("mlops.mlops.dev", "v1alpha1", "NotebookValidationJob", "notebookvalidationjobs", true)).unwrap();
-    server.put(crd("argoproj.io", "v1alpha1", "Application", "applications", false)).unwrap();
-    isvc(&server, "fraud");
-    job(&server, "train-fraud");
-    server
-}
-
-fn isvc(server: &ApiServer, name: &str) {
-    let metadata = json!({"name": name, "namespace": "team"});
-    let spec = json!({"predictor": {"model": {"modelFormat": {"name": "sklearn"}}}});
-    server.put(json!({"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": metadata, "spec": spec})).unwrap();
-}
-
-fn job(server: &ApiServer, name: &str) {
-    server.put(json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "namespace": "team"}, "spec": {}})).unwrap();
-}
-
-/// Now, in the words of a status: tokio's time, from the common start.
-fn succeed(server: &ApiServer, name: &str) {
-    let now = server
-        .put(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "clock", "namespace": "team"}}))
-        .ok();
-    drop(now);
-    let _ = server.delete("v1", "ConfigMap", "team", "clock");
-    let made = server
-        .put(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "clock", "namespace": "team"}}))
-        .unwrap();
-    let now = made["metadata"]["creationTimestamp"].clone();
-    let condition = json!({"type": "Complete", "status": "True", "lastTransitionTime": now});
-    server
-        .patch_status(
-            "batch/v1",
-            "Job",
-            "team",
-            name,
-            json!({"succeeded": 1, "completionTime": now, "conditions": [condition]}),
-        )
-        .unwrap();
-}
-
-fn predictor(server: &ApiServer, name: &str) -> Value {
-    server.get("serving.kserve.io/v1beta1", "InferenceService", "team", name).unwrap()["spec"]["predictor"].clone()
-}
-
-/// How often the target was written by the controller.
-fn restarts(records: &[AuditRecord]) -> usize {
-    records.iter().filter(|r| r.changed && r.request.is_write() && r.request.resource == "inferenceservices").count()
-}
-
-fn writes(records: &[AuditRecord]) -> Vec<String> {
-    let told = |r: &AuditRecord| format!("{} {} {}", r.request.verb, r.request.resource, r.request.name);
-    records.iter().filter(|r| r.request.is_write() && r.request.resource != "leases").map(told).collect()
-}
-
-fn events(server: &ApiServer, namespace: &str) -> Vec<String> {
-    let events = server.list("v1", "Event", Some(namespace)).unwrap();
-    let mut lines: Vec<String> = events
-        .iter()
-        .map(|event| {
-            let text = |path: &str| event.pointer(path).and_then(Value::as_str).unwrap_or("").to_owned();
-            format!("{} {} {}", text("/involvedObject/kind"), text("/involvedObject/name"), text("/reason"))
-        })
-        .collect();
-    lines.sort();
-    lines
-}
-
-async fn seconds(seconds: u64) {
-    sleep(Duration::from_secs(seconds)).await;
-}
+use super::faults;
+use super::stage::{SENTENCE, Stage, crd, isvc_crd, restarts, seconds};
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_succeeds_restarts_the_service_once() {
-    let server = world();
-    let replica = Replica::start(&server, "a", SENTENCE);
+    let stage = Stage::new();
+    let replica = stage.start("a", SENTENCE);
     seconds(5).await;
-    assert!(replica.ask(Question::Ready).await.good, "{}", replica.ask(Question::Ready).await.text);
-    server.take_audit();
-    succeed(&server, "train-fraud");
+    assert_eq!(replica.ready().await, "ready\n");
+    stage.writes();
+    stage.succeed("train-fraud");
     seconds(5).await;
-    let records = server.take_audit();
-    assert_eq!(restarts(&records), 1, "{:?}", writes(&records));
-    let annotations = predictor(&server, "fraud")["annotations"].clone();
-    assert_eq!(annotations.as_object().map(serde_json::Map::len), Some(1), "{annotations}");
+    let writes = stage.writes();
+    assert_eq!(restarts(&writes), 1, "{writes:?}");
+    assert_eq!(stage.marks("fraud"), 1);
     assert!(
-        events(&server, "team").contains(&"InferenceService fraud ActionDone".to_owned()),
+        stage.events("team").contains(&"InferenceService fraud ActionDone".to_owned()),
         "{:?}",
-        events(&server, "team")
+        stage.events("team")
     );
-    assert!(replica.metric("tidegate_actions_total{rule=\"when-").await.ends_with("result=\"done\"} 1"));
+    assert_eq!(replica.metric("tidegate_actions_total{rule=\"when-").await, "1");
     replica.stop().await;
-    let state = server.get("v1", "ConfigMap", "tidegate", "tidegate-state-default").unwrap();
-    assert!(state["data"]["state.json"].as_str().unwrap().contains("\"done\""));
+    let annotations = stage.annotations("fraud");
     // Again, and by another replica: nothing more.
     for identity in ["a", "b"] {
-        let replica = Replica::start(&server, identity, SENTENCE);
+        let replica = stage.start(identity, SENTENCE);
         seconds(30).await;
         replica.stop().await;
-        assert_eq!(restarts(&server.take_audit()), 0);
-        assert_eq!(predictor(&server, "fraud")["annotations"], annotations);
+        assert_eq!(stage.writes(), [""; 0]);
+        assert_eq!(stage.annotations("fraud"), annotations);
     }
+}
+
+/// Invariant 2: decisions follow from the state of the world, never from having seen an event.
+#[tokio::test(start_paused = true)]
+async fn what_happened_while_it_was_down_is_caught_up() {
+    let stage = Stage::new();
+    let replica = stage.start("a", SENTENCE);
+    seconds(5).await;
+    replica.kill().await;
+    stage.succeed("train-fraud");
+    seconds(3600).await;
+    stage.writes();
+    let replica = stage.start("b", SENTENCE);
+    seconds(30).await;
+    assert_eq!(restarts(&stage.writes()), 1);
+    replica.stop().await;
+}
+
+/// Invariant 8: in a world that does not change nothing is written, the lease aside, and nothing is listed.
+#[tokio::test(start_paused = true)]
+async fn an_idle_controller_writes_its_lease_and_lists_nothing() {
+    let stage = Stage::new();
+    let replica = stage.start("a", SENTENCE);
+    stage.succeed("train-fraud");
+    seconds(60).await;
+    stage.server.take_audit();
+    seconds(3600).await;
+    let records = stage.server.take_audit();
+    let others: Vec<_> =
+        records.iter().filter(|r| r.request.resource != "leases" && r.request.verb != "watch").collect();
+    assert!(others.is_empty(), "{others:?}");
+    let renewals = records.iter().filter(|r| r.request.resource == "leases").count();
+    assert!((1100..=1300).contains(&renewals), "{renewals}");
+    replica.stop().await;
+}
+
+/// Invariant 6: rules that do not compile never replace those that do, and the refusal is visible.
+#[tokio::test(start_paused = true)]
+async fn rules_that_do_not_compile_are_refused_and_the_last_good_ones_stay() {
+    let stage = Stage::new();
+    let replica = stage.start("a", SENTENCE);
+    seconds(5).await;
+    replica.rules("when job train-fraud succeeds then dance\n");
+    seconds(5).await;
+    let status = replica.status().await;
+    assert!(status["rules"]["refused"][0].as_str().unwrap().starts_with("rules.tide:2:"), "{status:#}");
+    assert_eq!(replica.metric("tidegate_rules_refused_total").await, "1");
+    assert_eq!(replica.metric("tidegate_rules_good").await, "0.0");
+    assert!(stage.events("tidegate").contains(&"ConfigMap tidegate-state-default RulesRefused".to_owned()));
+    replica.rules.send(Err("the folder is gone".to_owned())).unwrap();
+    seconds(5).await;
+    assert_eq!(replica.ready().await, "ready\n");
+    stage.succeed("train-fraud");
+    seconds(5).await;
+    assert_eq!(stage.marks("fraud"), 1);
+    replica.rules(SENTENCE);
+    seconds(5).await;
+    assert_eq!(replica.status().await["rules"]["refused"], json!([]));
+    assert_eq!(replica.metric("tidegate_rules_good").await, "1.0");
+    replica.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_good_rules_it_waits_for_them_and_leaves_the_lease_to_others() {
+    let stage = Stage::new();
+    let replica = stage.start("a", "when job train-fraud succeeds then dance\n");
+    seconds(60).await;
+    assert!(replica.ready().await.starts_with("rules: rules.tide:2:"), "{}", replica.ready().await);
+    assert!(stage.server.get("coordination.k8s.io/v1", "Lease", "tidegate", "tidegate-default").is_err());
+    replica.rules(SENTENCE);
+    seconds(5).await;
+    assert_eq!(replica.ready().await, "ready\n");
+    stage.succeed("train-fraud");
+    seconds(5).await;
+    assert_eq!(stage.marks("fraud"), 1);
+    replica.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_rule_begins_with_what_comes_after_it_and_the_old_rule_is_not_disturbed() {
+    let stage = Stage::new();
+    stage.isvc("other");
+    stage.job("train-other");
+    let replica = stage.start("a", SENTENCE);
+    seconds(5).await;
+    stage.succeed("train-other");
+    stage.succeed("train-fraud");
+    seconds(5).await;
+    stage.writes();
+    replica.rules(&format!("{SENTENCE}when job train-other succeeds then restart isvc other\n"));
+    seconds(20).await;
+    assert_eq!(restarts(&stage.writes()), 0, "that run was there before the rule");
+    stage.server.delete("batch/v1", "Job", "team", "train-other").unwrap();
+    stage.job("train-other");
+    seconds(5).await;
+    stage.succeed("train-other");
+    seconds(5).await;
+    assert_eq!(restarts(&stage.writes()), 1);
+    assert_eq!(stage.marks("other"), 1);
+    replica.stop().await;
+}
+
+/// A reload keeps the watches whose kinds stay the same: nothing is listed again.
+#[tokio::test(start_paused = true)]
+async fn a_reload_lists_only_what_is_new() {
+    let stage = Stage::new();
+    let replica = stage.start("a", SENTENCE);
+    seconds(5).await;
+    stage.server.take_audit();
+    replica.rules(&format!("{SENTENCE}when pod p is healthy for 10m then restart isvc fraud\n"));
+    seconds(5).await;
+    let records = stage.server.take_audit();
+    let listed: Vec<&str> =
+        records.iter().filter(|r| r.request.verb == "list").map(|r| r.request.resource.as_str()).collect();
+    assert_eq!(listed, ["pods"]);
+    assert_eq!(replica.ready().await, "ready\n");
+    stage.succeed("train-fraud");
+    seconds(5).await;
+    assert_eq!(stage.marks("fraud"), 1);
+    replica.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_whose_crd_is_missing_is_waited_for_and_shown() {
+    let stage = Stage::new();
+    let rules =
+        format!("{SENTENCE}kind thing = a.io/v1 Thing (things)\nwhen thing x is healthy then restart isvc fraud\n");
+    let replica = stage.start("a", &rules);
+    seconds(5).await;
+    assert_eq!(replica.ready().await, "ready\n");
+    let kind = async || {
+        let status = replica.status().await;
+        status["kinds"].as_array().unwrap().iter().find(|kind| kind["kind"] == "thing").unwrap().clone()
+    };
+    assert_eq!(kind().await["state"], "missing");
+    assert!(kind().await["why"].as_str().unwrap().contains("install the CRD"));
+    assert_eq!(replica.metric("tidegate_kind_state{kind=\"Thing\"").await, "1.0");
+    stage.succeed("train-fraud");
+    seconds(5).await;
+    assert_eq!(stage.marks("fraud"), 1, "the other rules are not held up");
+    stage.server.put(crd("a.io", "v1", "Thing", "things", true)).unwrap();
+    seconds(60).await;
+    assert_eq!(kind().await["state"], "listed");
+    replica.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_other_replica_takes_over_what_the_first_left_undone() {
+    let stage = Stage::new();
+    let first = stage.start("a", SENTENCE);
+    seconds(5).await;
+    let second = stage.start("b", SENTENCE);
+    seconds(5).await;
+    assert_eq!(second.ready().await, "ready\n");
+    assert_eq!(second.status().await["phase"], "following");
+    assert_eq!(second.status().await["leader"], "a");
+    first.kill().await;
+    stage.succeed("train-fraud");
+    seconds(5).await;
+    assert_eq!(stage.marks("fraud"), 0);
+    seconds(20).await;
+    assert_eq!(stage.marks("fraud"), 1);
+    assert_eq!(second.metric("tidegate_leader").await, "1.0");
+    second.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn observe_says_what_it_would_do_and_changes_nothing_but_lease_and_state() {
+    let stage = Stage::new();
+    let replica = stage.start_with("a", SENTENCE, |options| options.observe = true);
+    seconds(5).await;
+    stage.succeed("train-fraud");
+    seconds(60).await;
+    let writes = stage.writes();
+    assert!(writes.iter().all(|write| write.contains("configmaps")), "{writes:?}");
+    assert!(stage.state().unwrap().to_string().contains("observed"), "{}", stage.state().unwrap());
+    assert_eq!(replica.status().await["observe"], true);
+    seconds(3600).await;
+    assert_eq!(stage.writes(), [""; 0]);
+    replica.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_write_is_tried_again_then_given_up_and_harms_nothing_else() {
+    let stage = Stage::new();
+    stage.isvc("other");
+    stage.job("train-other");
+    let rules = format!("{SENTENCE}when job train-other succeeds then restart isvc other\n");
+    faults(&stage.server, |r| if r.verb == "patch" && r.name == "fraud" { Fault::Error(403) } else { Fault::None });
+    let replica = stage.start("a", &rules);
+    seconds(5).await;
+    stage.succeed("train-fraud");
+    stage.succeed("train-other");
+    seconds(5).await;
+    assert_eq!(stage.marks("other"), 1);
+    seconds(600).await;
+    let refused = stage.server.take_audit().iter().filter(|r| r.code == 403).count();
+    assert_eq!(refused, 4, "the first try and three more");
+    assert!(stage.events("team").iter().any(|event| event.ends_with("ActionRefused")), "{:?}", stage.events("team"));
+    assert_eq!(stage.marks("fraud"), 0);
+    replica.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_may_not_be_read_is_shown_and_decides_nothing() {
+    let stage = Stage::new();
+    let rules = format!("{SENTENCE}when pod p is missing then restart isvc fraud\n");
+    faults(&stage.server, |r| if r.resource == "pods" { Fault::Error(403) } else { Fault::None });
+    let replica = stage.start("a", &rules);
+    seconds(300).await;
+    assert!(replica.ready().await.starts_with("pod: cannot list: 403"), "{}", replica.ready().await);
+    assert_eq!(stage.marks("fraud"), 0, "a pod that cannot be listed is not missing");
+    stage.succeed("train-fraud");
+    seconds(5).await;
+    assert_eq!(stage.marks("fraud"), 1);
+    assert!(replica.metric("tidegate_watch_errors_total{kind=\"Pod\"}").await.parse::<u32>().unwrap() >= 5);
+    replica.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn hostile_annotations_are_refused_visibly_and_harm_nothing() {
+    let stage = Stage::new();
+    let trigger = "mlops.dev/on-success-trigger";
+    let replica = stage.start("a", SENTENCE);
+    seconds(5).await;
+    let escape =
+        "- {apiVersion: serving.kserve.io/v1beta1, kind: InferenceService, name: ../../secrets/x, action: restart}";
+    let elsewhere = "- {apiVersion: serving.kserve.io/v1beta1, kind: InferenceService, name: fraud, namespace: kube-system, action: restart}";
+    let bomb = format!("- {{name: {}}}", "x".repeat(200 * 1024));
+    let texts = [
+        "",
+        "{{{",
+        "42",
+        "- 1",
+        "- {}",
+        "- {kind: Secret, name: a, apiVersion: v1, action: delete}",
+        escape,
+        elsewhere,
+        &bomb,
+    ];
+    for (n, text) in texts.iter().enumerate() {
+        stage.job_with(&format!("hostile-{n}"), &json!({trigger: text, "mlops.dev/block-wave": "four"}));
+    }
+    seconds(5).await;
+    (0..texts.len()).for_each(|n| stage.succeed(&format!("hostile-{n}")));
+    seconds(30).await;
+    let writes = stage.writes();
+    assert!(writes.iter().all(|write| !write.starts_with("patch infer") && !write.contains("secret")), "{writes:?}");
+    let told = stage.events("team").iter().filter(|event| event.ends_with("TriggerRefused")).count();
+    assert!(told >= texts.len() - 1, "{:?}", stage.events("team"));
+    assert_eq!(replica.ready().await, "ready\n");
+    stage.succeed("train-fraud");
+    seconds(5).await;
+    assert_eq!(stage.marks("fraud"), 1);
+    replica.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trigger_on_a_live_job_restarts_its_target() {
+    let stage = Stage::new();
+    let replica = stage.start("a", SENTENCE);
+    let trigger = "- {apiVersion: serving.kserve.io/v1beta1, kind: InferenceService, name: fraud, action: restart}";
+    stage.job_with("train", &json!({"mlops.dev/on-success-trigger": trigger}));
+    seconds(5).await;
+    stage.succeed("train");
+    seconds(5).await;
+    assert_eq!(stage.marks("fraud"), 1, "{:#}", replica.status().await);
+    assert_eq!(replica.metric("tidegate_actions_total{rule=\"annotation\"").await, "1");
+    replica.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_given_namespaces_are_watched() {
+    let stage = Stage::new();
+    let replica = stage.start_with("a", SENTENCE, |options| options.namespaces = vec!["team".into(), "other".into()]);
+    seconds(5).await;
+    assert_eq!(replica.ready().await, "ready\n");
+    stage.succeed("train-fraud");
+    seconds(5).await;
+    assert_eq!(stage.marks("fraud"), 1);
+    let reads: Vec<String> = stage
+        .server
+        .take_audit()
+        .iter()
+        .filter(|r| matches!(r.request.verb, "list" | "watch"))
+        .map(|r| r.request.namespace.clone())
+        .collect();
+    assert!(
+        reads.iter().all(|namespace| namespace == "team" || namespace == "other") && !reads.is_empty(),
+        "{reads:?}"
+    );
+    replica.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_stores_the_state_and_gives_the_lease_back() {
+    let stage = Stage::new();
+    let replica = stage.start("a", SENTENCE);
+    seconds(5).await;
+    stage.succeed("train-fraud");
+    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    replica.stop().await;
+    let lease = stage.server.get("coordination.k8s.io/v1", "Lease", "tidegate", "tidegate-default").unwrap();
+    assert_eq!(lease["spec"]["holderIdentity"], "");
+    let settled = stage.state().unwrap()["settled"].as_object().map_or(0, serde_json::Map::len);
+    assert!(settled <= 1 && stage.marks("fraud") == 1);
+    // Whatever was stored by then, nothing is done twice.
+    stage.writes();
+    let replica = stage.start("b", SENTENCE);
+    seconds(30).await;
+    assert_eq!(restarts(&stage.writes()), 0);
+    assert_eq!(stage.events("team").iter().filter(|event| event.ends_with("ActionDone")).count(), 1);
+    replica.stop().await;
+}
+
+fn state_map(text: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "tidegate-state-default", "namespace": "tidegate"},
+        "data": {"state.json": text}})
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_was_lost_makes_now_the_baseline_says_so_and_fires_nothing() {
+    let stage = Stage::new();
+    let replica = stage.start("a", SENTENCE);
+    seconds(5).await;
+    replica.stop().await;
+    stage.succeed("train-fraud");
+    stage.server.delete("v1", "ConfigMap", "tidegate", "tidegate-state-default").unwrap();
+    let replica = stage.start("a", SENTENCE);
+    seconds(60).await;
+    assert_eq!(stage.marks("fraud"), 0);
+    let told = stage.events("tidegate").iter().filter(|event| event.ends_with("NewBaseline")).count();
+    assert_eq!(told, 2, "one for each object");
+    replica.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_cannot_be_read_is_left_alone_until_an_operator_decides() {
+    for broken in ["{", "[]", r#"{"version": 99}"#, ""] {
+        let stage = Stage::new();
+        stage.server.put(state_map(broken)).unwrap();
+        let replica = stage.start("a", SENTENCE);
+        seconds(10).await;
+        stage.succeed("train-fraud");
+        seconds(300).await;
+        assert_eq!(stage.marks("fraud"), 0);
+        let ready = replica.ready().await;
+        assert!(
+            ready.contains("ConfigMap tidegate-state-default cannot be used") && ready.contains("delete the ConfigMap"),
+            "{ready}"
+        );
+        let map = stage.server.get("v1", "ConfigMap", "tidegate", "tidegate-state-default").unwrap();
+        assert_eq!(map["data"]["state.json"], broken);
+        assert_eq!(stage.events("tidegate"), ["ConfigMap tidegate-state-default StateUnreadable"]);
+        stage.server.delete("v1", "ConfigMap", "tidegate", "tidegate-state-default").unwrap();
+        seconds(30).await;
+        assert_eq!(replica.ready().await, "ready\n");
+        assert_eq!(stage.marks("fraud"), 0, "now is the baseline");
+        replica.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_is_deleted_while_in_use_is_made_again() {
+    let stage = Stage::new();
+    let replica = stage.start("a", SENTENCE);
+    seconds(5).await;
+    let before = stage.state().unwrap();
+    stage.server.delete("v1", "ConfigMap", "tidegate", "tidegate-state-default").unwrap();
+    stage.succeed("train-fraud");
+    seconds(10).await;
+    assert_eq!(stage.marks("fraud"), 1);
+    assert_eq!(stage.state().unwrap()["loads"], before["loads"]);
+    replica.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_another_wrote_is_loaded_again() {
+    let stage = Stage::new();
+    let replica = stage.start("a", SENTENCE);
+    seconds(5).await;
+    let map = stage.server.get("v1", "ConfigMap", "tidegate", "tidegate-state-default").unwrap();
+    let mut text: Value = serde_json::from_str(map["data"]["state.json"].as_str().unwrap()).unwrap();
+    text["dealt_until"] = "2026-01-01T00:00:00Z".into();
+    stage.server.put(state_map(&text.to_string())).unwrap();
+    stage.succeed("train-fraud");
+    seconds(10).await;
+    assert_eq!(stage.marks("fraud"), 1);
+    assert_eq!(stage.state().unwrap()["dealt_until"], "2026-01-01T00:00:00Z");
+    let settled = stage.state().unwrap()["settled"].clone();
+    assert_eq!(settled.as_object().map(serde_json::Map::len), Some(1), "{settled}");
+    replica.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_cannot_be_stored_is_shown() {
+    let stage = Stage::new();
+    faults(&stage.server, |r| if r.resource == "configmaps" && r.is_write() { Fault::Error(403) } else { Fault::None });
+    let replica = stage.start("a", SENTENCE);
+    seconds(30).await;
+    assert!(replica.ready().await.starts_with("the state cannot be stored: 403"), "{}", replica.ready().await);
+    stage.server.set_faults(None);
+    seconds(10).await;
+    assert_eq!(replica.ready().await, "ready\n");
+    assert!(stage.state().is_some());
+    replica.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn twenty_jobs_with_one_target_are_all_recorded_and_twenty_targets_are_each_restarted_once() {
+    let stage = Stage::new();
+    let mut rules = String::new();
+    for n in 0..20 {
+        stage.isvc(&format!("own-{n}"));
+        stage.job(&format!("one-{n}"));
+        stage.job(&format!("each-{n}"));
+        rules += &format!(
+            "when job one-{n} succeeds then restart isvc fraud\nwhen job each-{n} succeeds then restart isvc own-{n}\n"
+        );
+    }
+    let replica = stage.start("a", &rules);
+    seconds(10).await;
+    stage.writes();
+    for n in 0..20 {
+        stage.succeed(&format!("one-{n}"));
+        stage.succeed(&format!("each-{n}"));
+    }
+    seconds(30).await;
+    let writes = stage.writes();
+    assert_eq!(stage.marks("fraud"), 20);
+    for n in 0..20 {
+        let own = writes.iter().filter(|write| **write == format!("patch inferenceservices own-{n}")).count();
+        assert_eq!((own, stage.marks(&format!("own-{n}"))), (1, 1));
+    }
+    println!(
+        "one target, 20 causes: {} writes",
+        writes.iter().filter(|write| *write == "patch inferenceservices fraud").count()
+    );
+    assert_eq!(replica.metric("tidegate_queue_depth").await, "0.0");
+    replica.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_status_says_what_waits_and_why() {
+    let stage = Stage::new();
+    stage
+        .server
+        .delete("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "inferenceservices.serving.kserve.io")
+        .unwrap();
+    let replica = stage.start("a", SENTENCE);
+    seconds(5).await;
+    stage.succeed("train-fraud");
+    seconds(5).await;
+    let status = replica.status().await;
+    assert_eq!(status["phase"], "leading");
+    let verdict = &status["verdicts"][0];
+    assert_eq!(verdict["standing"], "waiting", "{status:#}");
+    assert_eq!(verdict["causes"][0], "job team/train-fraud succeeded");
+    assert_eq!(status["gates"][0]["wave"], 4);
+    assert_eq!(status["gates"][0]["open"], true);
+    assert_eq!(replica.metric("tidegate_rule_state{rule=\"when-").await, "1.0");
+    assert!(replica.ask(Question::Health).await.good);
+    stage.server.put(isvc_crd()).unwrap();
+    replica.stop().await;
 }

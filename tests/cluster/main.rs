@@ -10,8 +10,10 @@
 )]
 
 mod controller;
+mod faults;
 mod lease;
 mod reload;
+mod stage;
 mod watch;
 mod writer;
 
@@ -28,9 +30,14 @@ pub fn start() -> Timestamp {
     "2026-03-01T08:00:00Z".parse().unwrap()
 }
 
-/// A server whose time is tokio's.
+/// A server whose time is tokio's, from [`start`] on.
 pub fn server() -> ApiServer {
-    let clock = Clock::from(start());
+    server_at(&Clock::from(start()))
+}
+
+/// A server with this clock.
+pub fn server_at(clock: &Clock) -> ApiServer {
+    let clock = clock.clone();
     ApiServer::new(Arc::new(move || clock.now()))
 }
 
