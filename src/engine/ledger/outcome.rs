@@ -33,7 +33,12 @@ impl Ledger {
         self.world.attempts.remove(&intent.key());
         for firing in &intent.firings {
             firing.marks.first().and_then(|mark| self.world.attempts.remove(mark));
-            self.settle(done(firing, &intent.target, now), now);
+            let mut settle = done(firing, &intent.target, now);
+            if matches!(intent.effect, Effect::Notify(..)) {
+                // The notification is an Event itself.
+                settle.event = None;
+            }
+            self.settle(settle, now);
             let acted = acted_mark(&self.rulebook.id, &firing.rule, &intent.target);
             self.world.state.acted.insert(acted, now);
             let limited = rule_of(&self.rulebook, &self.world, &firing.unit.rule).and_then(|rule| rule.modifiers.per);
