@@ -1,6 +1,85 @@
-//! A cluster in memory.
+//! Rehearsals: the very same controller on a cluster in memory, in virtual time, while a scenario plays.
 //!
-//! In: the requests of a `kube::Client`, and simulators that play the rest of a cluster. Out: what a real API server would
-//! answer. It knows kube's types; it may not know what rules mean.
+//! In: rule files with their scenarios, manifests, a seed. Out: a timeline of what happened, and which expectations held. The way
+//! through: `script` makes a scenario ready (names, manifests), `player` plays it on a `stage` (the API server, virtual time, and the
+//! stand-ins `argocd` and `operators`), a `replica` runs the controller, `witness` reads what it wrote, `expect` checks, `print` shows.
+//! It runs the controller and knows kinds and their health; it may not decide anything about rules itself: where a stand-in must know
+//! whether a wave is open, it asks the engine (`observer`), as `tidegate wait` does in a hook. May not know: graph, emit, lint, cli.
 
 pub mod apiserver;
+mod argocd;
+mod explain;
+mod expect;
+mod observer;
+mod operators;
+mod player;
+mod print;
+mod replica;
+mod scene;
+mod script;
+mod stage;
+mod status;
+mod sync;
+mod timeline;
+mod witness;
+
+use std::path::PathBuf;
+
+pub use player::{Played, Problem};
+pub use print::{Look, as_json, as_text};
+pub use timeline::{Entry, Timeline, Who, span};
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::rulebook::{Compiled, LIBRARY, Options};
+
+/// What is rehearsed.
+#[derive(Clone, Debug, Default)]
+pub struct Rehearsal {
+    /// How the rules were compiled.
+    pub options: Options,
+    /// Manifests beside those that the scenarios name.
+    pub manifests: Vec<PathBuf>,
+    /// For the controller's random numbers.
+    pub seed: u64,
+}
+
+/// What cannot be rehearsed at all.
+#[derive(Debug, thiserror::Error)]
+pub enum RehearseError {
+    /// The rule files have no scenario.
+    #[error("no scenario in the rule files; write one: `scenario \"NAME\" {{ start at \"2026-03-01T08:00:00Z\"; … }}`")]
+    NoScenario,
+    /// There is no runtime for virtual time.
+    #[error("cannot make a runtime: {0}")]
+    Runtime(std::io::Error),
+}
+
+/// Plays every scenario of some compiled rules, one after the other, each on a cluster of its own. What is wrong with a scenario
+/// before it begins is added to the diagnostics; then nothing is played.
+///
+/// # Errors
+/// When there is nothing to play.
+pub fn rehearse(compiled: &mut Compiled, rehearsal: &Rehearsal) -> Result<Vec<Played>, RehearseError> {
+    let scenarios = std::mem::take(&mut compiled.scenarios);
+    let Some(rulebook) = compiled.rulebook.take().map(std::sync::Arc::new) else { return Ok(Vec::new()) };
+    if scenarios.is_empty() {
+        return Err(RehearseError::NoScenario);
+    }
+    // The user's files come before the library.
+    let own = compiled.sources.iter().count().saturating_sub(LIBRARY.len());
+    let texts = compiled.sources.iter().take(own).map(|(_, source)| (source.name.to_string(), source.text.to_string()));
+    let rules = script::Rules { rulebook, texts: texts.collect(), options: rehearsal.options.clone() };
+    let mut scripts = Vec::new();
+    for scenario in &scenarios {
+        let (sources, found) = (&mut compiled.sources, &mut compiled.diagnostics);
+        scripts.push(script::script(&rules, scenario, &rehearsal.manifests, sources, found));
+    }
+    if compiled.diagnostics.iter().any(is_error) {
+        return Ok(Vec::new());
+    }
+    scripts.into_iter().map(|script| player::play(&rules, script, rehearsal.seed)).collect()
+}
+
+fn is_error(diagnostic: &Diagnostic) -> bool {
+    diagnostic.severity == Severity::Error
+}

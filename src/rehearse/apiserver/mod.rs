@@ -28,6 +28,7 @@
 mod answer;
 mod apply;
 mod builtin;
+mod changes;
 mod collector;
 mod crd;
 mod discovery;
@@ -49,6 +50,7 @@ mod watch;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use changes::Stored;
 pub use failure::ApiError;
 pub use kinds::Resource;
 pub use request::RequestInfo;

@@ -137,7 +137,9 @@ impl ApiService {
         let (answer, changed) = {
             let mut state = self.server.shared.state();
             let before = state.revision;
+            state.caller = Some(Arc::clone(&self.caller));
             let answer = call.answer(&mut state);
+            state.caller = None;
             (answer, state.revision != before)
         };
         let mut outcome = Outcome::of(&answer, changed);

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::Clock;
 use super::apply::Owners;
+use super::changes::{Listeners, Stored};
 use super::json::{Object, edit_meta, meta_text};
 use super::kinds::{Registry, StorageKey};
 
@@ -84,6 +85,9 @@ pub(super) struct State {
     pub registry: Registry,
     pub revision: u64,
     pub clock: Clock,
+    /// Who makes the changes just now; none for simulators and the server itself.
+    pub caller: Option<Arc<str>>,
+    pub listeners: Listeners,
     collections: BTreeMap<StorageKey, Collection>,
     history_changes_max: usize,
     uids: u64,
@@ -96,6 +100,8 @@ impl State {
             registry: Registry::builtin(),
             revision: 1,
             clock,
+            caller: None,
+            listeners: Listeners::default(),
             collections: BTreeMap::new(),
             history_changes_max,
             uids: 0,
@@ -157,6 +163,8 @@ impl State {
     }
 
     fn record(&mut self, storage: &StorageKey, change: Change) {
+        let by = self.caller.clone().unwrap_or_else(|| Arc::from(""));
+        self.listeners.tell(&Stored { by, before: change.old.clone(), after: change.new.clone() });
         let changes_max = self.history_changes_max;
         let collection = self.collection(storage);
         let revision = change.revision;

@@ -1,0 +1,128 @@
+//! What the engine sees of the cluster, beside the controller: for the stand-in of the wait hook, and for what a scenario expects of
+//! resources. It asks the same functions as `tidegate wait`, and writes nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value as Json;
+
+use super::apiserver::{ApiServer, Stored};
+use super::scene::Place;
+use crate::engine::{Change, Gate, Listing, Reason, World, condition, gates};
+use crate::expr::{Interner, Truth};
+use crate::facts::{KindFields, Row};
+use crate::rulebook::{AppName, KindIx, ObjectRef, Outcome, Rule, Rulebook};
+use crate::syntax::tree::{Predicate, Quantifier};
+
+/// A world that follows the API server.
+pub struct Observer {
+    rulebook: Arc<Rulebook>,
+    fields: BTreeMap<KindIx, KindFields>,
+    world: World,
+    interner: Interner,
+}
+
+/// A gate that holds a wave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The rule.
+    pub rule: Arc<str>,
+    /// What is missing, in words.
+    pub why: String,
+    /// It cannot open by itself: a run that it waits for has failed.
+    pub failed: bool,
+}
+
+impl Observer {
+    /// Over an empty cluster.
+    pub fn new(rulebook: Arc<Rulebook>) -> Observer {
+        let fields = rulebook.fields();
+        let mut world = World::default();
+        fields.keys().for_each(|kind| world.set_listing(*kind, Listing::Listed));
+        Observer { rulebook, fields, world, interner: Interner::new() }
+    }
+
+    /// Over the cluster as it is now: since when things are so is not known.
+    pub fn snapshot(rulebook: Arc<Rulebook>, server: &ApiServer, now: Timestamp) -> Observer {
+        let mut observer = Observer::new(rulebook);
+        for kind in observer.fields.keys().copied().collect::<Vec<_>>() {
+            let none = ObjectRef { kind, namespace: Arc::from(""), name: Arc::from("") };
+            let Some(place) = Place::of_ref(&observer.rulebook, &none) else { continue };
+            for object in server.list(&place.api_version, &place.kind, None).unwrap_or_default() {
+                observer.take(kind, &object, now);
+            }
+        }
+        observer
+    }
+
+    /// Takes a change in.
+    pub fn hear(&mut self, change: &Stored, now: Timestamp) {
+        let Some(object) = change.after.as_ref().or(change.before.as_ref()) else { return };
+        let place = Place::of(object);
+        let Some(kind) = self.rulebook.kind_by_type(place.group(), &place.kind) else { return };
+        if !self.fields.contains_key(&kind) {
+            return;
+        }
+        if change.after.is_some() {
+            self.take(kind, &Json::Object((**object).clone()), now);
+        } else {
+            let gone = ObjectRef { kind, namespace: place.namespace.into(), name: place.name.into() };
+            self.world.apply(&self.rulebook, Change::Delete(gone), now);
+        }
+    }
+
+    fn take(&mut self, kind: KindIx, object: &Json, now: Timestamp) {
+        let Some(keep) = self.fields.get(&kind) else { return };
+        if let Some(row) = Row::from_json(object, keep, &mut self.interner) {
+            self.world.apply(&self.rulebook, Change::Upsert(kind, Box::new(row)), now);
+        }
+    }
+
+    /// The rules: those of the files, and those of annotations on live objects.
+    fn rules(&self) -> Vec<Arc<Rule>> {
+        let annotated = self.world.all_annotated().flat_map(|(_, annotated)| annotated.rules.iter().cloned());
+        self.rulebook.rules.iter().cloned().chain(annotated).collect()
+    }
+
+    /// What holds a wave of an application.
+    pub fn held(&self, app: &AppName, wave: i64, now: Timestamp) -> Vec<Held> {
+        let mut held = Vec::new();
+        for rule in self.rules().iter().filter(|rule| !rule.blocks.is_empty()) {
+            let closed = gates(&self.rulebook, &self.world, rule, now).into_iter();
+            let closed = closed.filter(|gate| gate.application.as_ref() == Some(app) && i64::from(gate.wave) <= wave);
+            held.extend(closed.filter(|gate| gate.open != Truth::True).map(|gate| self.describe(rule, &gate)));
+        }
+        held
+    }
+
+    fn describe(&self, rule: &Rule, gate: &Gate) -> Held {
+        let why = gate.reasons.iter().find(|reason| reason.truth != Truth::True);
+        let why = why.map_or_else(|| "nothing matches yet".to_owned(), said);
+        Held { rule: rule.name.clone(), why, failed: self.is_hopeless(rule) }
+    }
+
+    /// A run that must succeed has failed, or the other way round.
+    fn is_hopeless(&self, rule: &Rule) -> bool {
+        let named = rule.terms.iter().filter(|term| term.source.quantifier == Quantifier::One);
+        named.filter_map(|term| Some((term, term.source.object.as_ref()?))).any(|(term, object)| {
+            let ended = self.world.get(object).and_then(|entry| entry.run.as_ref()).map(|run| run.outcome);
+            match term.predicate {
+                Predicate::Succeeds | Predicate::HasSucceeded => ended == Some(Outcome::Failed),
+                Predicate::Fails | Predicate::HasFailed => ended == Some(Outcome::Succeeded),
+                _ => false,
+            }
+        })
+    }
+
+    /// Whether a rule's condition, read as states, holds; and why not.
+    pub fn condition(&self, rule: &Rule, now: Timestamp) -> (bool, Vec<Reason>) {
+        let (truth, reasons) = condition(&self.rulebook, &self.world, rule, now);
+        (truth == Truth::True, reasons)
+    }
+}
+
+/// `notebook team/train succeeds (phase ValidationRunning)`
+pub fn said(reason: &Reason) -> String {
+    if reason.why.is_empty() { reason.what.clone() } else { format!("{} ({})", reason.what, reason.why) }
+}
