@@ -13,6 +13,7 @@ mod format;
 mod graph;
 mod out;
 mod plan;
+mod rehearse;
 mod report;
 mod rulebook;
 mod run;
@@ -64,6 +65,8 @@ enum Verb {
     Plan(plan::Args),
     /// Show what waits for what: waves, gates, actions
     Graph(graph::Args),
+    /// Play scenarios: the controller on a cluster in memory, in virtual time
+    Rehearse(rehearse::Args),
     /// Run the controller: watch a cluster and do what the rules say
     Run(run::Args),
     /// Show why an object waits, since when, and what would free it
@@ -77,6 +80,7 @@ fn dispatch(verb: Verb, out: &mut Out) -> anyhow::Result<Exit> {
         Verb::Compile(args) => compile::run(&args, out),
         Verb::Plan(args) => plan::run(&args, out),
         Verb::Graph(args) => graph::run(&args, out),
+        Verb::Rehearse(args) => rehearse::run(&args, out),
         Verb::Run(args) => run::run(&args, out),
         Verb::Explain(args) => explain::run(&args, out),
     }

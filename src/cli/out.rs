@@ -75,6 +75,12 @@ impl Out {
         self.stderr_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
     }
 
+    /// Colours may be used on standard output, as on standard error.
+    #[must_use]
+    pub fn stdout_colours(&self) -> bool {
+        self.stdout_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+    }
+
     /// Says why a verb could not do its work.
     pub(super) fn complain(&mut self, error: &anyhow::Error) {
         self.say(&format!("tidegate: {error:#}\n"));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value as Json};
 
 use super::apiserver::Stored;
-use super::scene::{Place, Scene, meta};
+use super::scene::{Place, Scene};
 use super::timeline::Who;
 
 /// What tidegate's clients are tagged with.
@@ -335,9 +335,4 @@ fn changed(old: &Map<String, Json>, new: &Map<String, Json>, path: &[&str]) -> V
     let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     let differing = keys.into_iter().filter(|key| old.get(*key) != new.get(*key));
     differing.map(|key| (key.clone(), new.get(key).cloned())).collect()
-}
-
-/// An object's uid.
-pub fn uid(object: &Map<String, Json>) -> &str {
-    meta(object, "uid")
 }
