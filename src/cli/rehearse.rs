@@ -32,8 +32,7 @@ pub struct Args {
 pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
     let format = args.format.resolve(out);
     let mut compiled = rulebook::compile(&args.paths, &args.rulebook)?;
-    let rehearsal =
-        Rehearsal { options: args.rulebook.options(), manifests: args.manifests.clone(), seed: args.seed };
+    let rehearsal = Rehearsal { options: args.rulebook.options(), manifests: args.manifests.clone(), seed: args.seed };
     let played = rehearse(&mut compiled, &rehearsal)?;
     rulebook::say(&compiled.sources, &compiled.diagnostics, format, out);
     if has_errors(&compiled.diagnostics) {

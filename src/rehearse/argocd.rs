@@ -82,7 +82,10 @@ impl ArgoCd {
             return Err(format!("no manifest belongs to {name}"));
         };
         if let Some(running) = &state.sync {
-            let what = running.held.clone().or_else(|| running.current.as_ref().map(|step| format!("it is in {}", step.name())));
+            let what = running
+                .held
+                .clone()
+                .or_else(|| running.current.as_ref().map(|step| format!("it is in {}", step.name())));
             return Err(format!("a sync of {name} is running already: {}", what.unwrap_or_default()));
         }
         scene.say(Who::ArgoCd, format!("sync of {name} begins"), by);
@@ -100,7 +103,11 @@ impl ArgoCd {
         let how = live.pointer("/metadata/annotations/argocd.argoproj.io~1refresh").and_then(Json::as_str);
         if let Some(how) = how {
             scene.say(Who::ArgoCd, format!("{} is refreshed ({how})", scene.name(&place)), "");
-            patch(scene, app, json!({"metadata": {"annotations": {"argocd.argoproj.io/refresh": null}}, "status": {"reconciledAt": scene.now_text()}}));
+            patch(
+                scene,
+                app,
+                json!({"metadata": {"annotations": {"argocd.argoproj.io/refresh": null}}, "status": {"reconciledAt": scene.now_text()}}),
+            );
         }
         if let Some(operation) = live.get("operation") {
             let by = operation.pointer("/initiatedBy/username").and_then(Json::as_str).unwrap_or("someone").to_owned();
@@ -164,7 +171,11 @@ impl App {
             Some(why) => ("Failed", format!("one or more synchronization tasks completed unsuccessfully: {why}")),
         };
         let what = if sync.failed.is_none() { "succeeded" } else { "has failed" };
-        scene.say(Who::ArgoCd, format!("sync of {} {what}", scene.name(&place_of(name))), sync.failed.clone().unwrap_or_default());
+        scene.say(
+            Who::ArgoCd,
+            format!("sync of {} {what}", scene.name(&place_of(name))),
+            sync.failed.clone().unwrap_or_default(),
+        );
         self.ended = Some((phase.to_owned(), message, sync.started.clone(), scene.now_text()));
         false
     }
@@ -189,7 +200,8 @@ impl App {
                 _ => return false,
             }
         }
-        for resource in step.resources.iter().filter(|resource| resource.delete.contains(&DeletePolicy::HookSucceeded)) {
+        for resource in step.resources.iter().filter(|resource| resource.delete.contains(&DeletePolicy::HookSucceeded))
+        {
             remove(scene, resource);
         }
         sync.stage = if last {
@@ -234,7 +246,7 @@ impl App {
         if let Some(first) = held.first() {
             let what = scene.shorter(&format!("{} is held until {}", step.name(), first.why));
             if sync.held.as_ref() != Some(&what) {
-                scene.say(Who::ArgoCd, what.clone(), format!("rule {}", first.rule));
+                scene.say(Who::ArgoCd, format!("{what} (rule {})", first.rule), "");
                 sync.held = Some(what);
             }
             if sync.look <= now {
@@ -294,7 +306,8 @@ impl App {
                 Some(live) => scene.health(&resource.place, live).map_or(HealthStatus::Healthy, |health| health.status),
             };
             worst = worse(worst, health);
-            let (group, version) = resource.place.api_version.split_once('/').unwrap_or(("", &resource.place.api_version));
+            let (group, version) =
+                resource.place.api_version.split_once('/').unwrap_or(("", &resource.place.api_version));
             let status = if live.is_some() { "Synced" } else { "OutOfSync" };
             let Place { kind, namespace, name, .. } = &resource.place;
             resources.push(json!({"group": group, "version": version, "kind": kind, "namespace": namespace, "name": name, "status": status}));
@@ -359,10 +372,17 @@ fn remove(scene: &mut Scene, resource: &Resource) {
 /// anew. True if anything changed.
 fn apply(scene: &mut Scene, app: &AppName, resource: &Resource) -> Result<bool, String> {
     let Place { api_version, kind, namespace, name } = &resource.place;
-    let of = if &*app.namespace == argo_namespace(&scene.rulebook) { app.name.to_string() } else { format!("{}_{}", app.namespace, app.name) };
+    let of = if &*app.namespace == argo_namespace(&scene.rulebook) {
+        app.name.to_string()
+    } else {
+        format!("{}_{}", app.namespace, app.name)
+    };
     let tracking = format!("{of}:{}/{kind}:{namespace}/{name}", resource.place.group());
     let mut value = resource.value.clone();
-    super::status::merge(&mut value, &json!({"metadata": {"annotations": {"argocd.argoproj.io/tracking-id": tracking}}}));
+    super::status::merge(
+        &mut value,
+        &json!({"metadata": {"annotations": {"argocd.argoproj.io/tracking-id": tracking}}}),
+    );
     if !namespace.is_empty() {
         scene.server.ensure_namespace(namespace).map_err(|error| error.to_string())?;
     }

@@ -87,7 +87,11 @@ impl Expected {
         let actions = stage.witness.actions.get(since.actions..).unwrap_or_default();
         match self {
             Expected::Action(pattern) => {
-                if actions.iter().any(|action| pattern.matches(stage, action)) { Vec::new() } else { vec![did(actions)] }
+                if actions.iter().any(|action| pattern.matches(stage, action)) {
+                    Vec::new()
+                } else {
+                    vec![did(actions)]
+                }
             }
             Expected::No(pattern) => {
                 let against: Vec<&Action> = actions.iter().filter(|action| pattern.matches(stage, action)).collect();
@@ -160,7 +164,9 @@ fn fits(parts: &[Option<String>], text: &str) -> bool {
     match first {
         Some(literal) => text.strip_prefix(literal.as_str()).is_some_and(|text| fits(rest, text)),
         None if rest.is_empty() => true,
-        None => text.char_indices().any(|(at, _)| text.get(at..).is_some_and(|text| fits(rest, text))) || fits(rest, ""),
+        None => {
+            text.char_indices().any(|(at, _)| text.get(at..).is_some_and(|text| fits(rest, text))) || fits(rest, "")
+        }
     }
 }
 

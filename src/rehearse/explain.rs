@@ -14,7 +14,9 @@ const RULES_MAX: usize = 3;
 /// Lines that say why, beside what was found. `status`: what the controller says of itself, if it runs.
 pub fn why(stage: &Stage, expected: &Expected, status: Option<&Json>) -> Vec<String> {
     let rules: Vec<&Rule> = match expected {
-        Expected::Action(pattern) => stage.scene.rulebook.rules.iter().map(|rule| &**rule).filter(|rule| does(rule, pattern)).collect(),
+        Expected::Action(pattern) => {
+            stage.scene.rulebook.rules.iter().map(|rule| &**rule).filter(|rule| does(rule, pattern)).collect()
+        }
         Expected::Wave(wave, _) => {
             let blocks = |rule: &&Rule| rule.blocks.iter().any(|block| i64::from(block.wave) <= *wave);
             stage.scene.rulebook.rules.iter().map(|rule| &**rule).filter(blocks).collect()
@@ -39,7 +41,8 @@ fn does(rule: &Rule, pattern: &Pattern) -> bool {
     let actions = rule.then.iter().chain(&rule.otherwise);
     let on = |target| pattern.object.as_ref() == Some(target);
     actions.map(|Action { verb, .. }| verb).any(|verb| match (&pattern.deed, verb) {
-        (PatternDeed::Restart(_), Verb::Restart { target, .. }) | (PatternDeed::Refresh(_), Verb::Refresh { target, .. }) => on(target),
+        (PatternDeed::Restart(_), Verb::Restart { target, .. })
+        | (PatternDeed::Refresh(_), Verb::Refresh { target, .. }) => on(target),
         (PatternDeed::Sync, Verb::Sync { application }) => on(application),
         (PatternDeed::Annotate(key, _), Verb::Annotate { target, key: on_key, .. })
         | (PatternDeed::Label(key, _), Verb::Label { target, key: on_key, .. }) => on(target) && **on_key == **key,
@@ -60,7 +63,11 @@ fn explain(stage: &Stage, rule: &Rule, status: Option<&Json>) -> Vec<String> {
     }
     let (holds, reasons) = stage.scene.observer.condition(rule, stage.scene.now());
     if own.is_empty() {
-        let what = if holds { "its condition holds, and nothing has happened that it has not used" } else { "its condition does not hold" };
+        let what = if holds {
+            "its condition holds, and nothing has happened that it has not used"
+        } else {
+            "its condition does not hold"
+        };
         lines.push(format!("rule {}: {what}", rule.name));
     }
     for reason in &reasons {

@@ -8,8 +8,8 @@
 
 pub mod apiserver;
 mod argocd;
-mod explain;
 mod expect;
+mod explain;
 mod observer;
 mod operators;
 mod player;

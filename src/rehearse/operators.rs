@@ -13,6 +13,7 @@ use super::apiserver::Stored;
 use super::scene::{Place, Scene, Timer, meta};
 use super::status::{health_text, known, merge, wanted, words};
 use super::timeline::Who;
+use super::witness::short;
 use crate::rulebook::{HealthStatus, ObjectRef};
 use crate::syntax::tree::Predicate;
 
@@ -165,8 +166,14 @@ impl Operators {
             return;
         }
         let owner = gone.get("metadata").and_then(|meta| meta.pointer("/ownerReferences/0"));
-        let text = |key: &str| owner.and_then(|owner| owner.get(key)).and_then(Json::as_str).unwrap_or_default().to_owned();
-        let owner = Place { api_version: text("apiVersion"), kind: text("kind"), namespace: place.namespace, name: text("name") };
+        let text =
+            |key: &str| owner.and_then(|owner| owner.get(key)).and_then(Json::as_str).unwrap_or_default().to_owned();
+        let owner = Place {
+            api_version: text("apiVersion"),
+            kind: text("kind"),
+            namespace: place.namespace,
+            name: text("name"),
+        };
         let Some(object) = scene.get(&owner) else { return };
         // Several pods that go at once are replaced at once.
         let rolling = scene.health(&owner, &object).is_some_and(|health| health.status == HealthStatus::Progressing);
@@ -177,7 +184,13 @@ impl Operators {
     }
 
     /// The scenario says what becomes of an object. What cannot be is said.
-    pub fn becomes(&mut self, scene: &mut Scene, object: &ObjectRef, predicate: Predicate, with: Option<&Json>) -> Result<(), String> {
+    pub fn becomes(
+        &mut self,
+        scene: &mut Scene,
+        object: &ObjectRef,
+        predicate: Predicate,
+        with: Option<&Json>,
+    ) -> Result<(), String> {
         let place = Place::of_ref(&scene.rulebook, object).ok_or("no such kind")?;
         let name = scene.name(&place);
         let Some(live) = scene.get(&place) else {
@@ -194,15 +207,17 @@ impl Operators {
         merge(&mut supposed, &json!({ "status": status }));
         let health = scene.health(&place, &supposed).unwrap_or_default();
         if health.status != wanted {
-            let help = if built_in.is_some() { "what `with` says makes it so" } else { "say its status with `with { … }`" };
+            let help =
+                if built_in.is_some() { "what `with` says makes it so" } else { "say its status with `with { … }`" };
             return Err(format!("{name} would not be {wanted} but {}: {help}", health_text(&health)));
         }
-        if let Some(roll) = self.rolls.get_mut(live.pointer("/metadata/uid").and_then(Json::as_str).unwrap_or_default()) {
+        if let Some(roll) = self.rolls.get_mut(live.pointer("/metadata/uid").and_then(Json::as_str).unwrap_or_default())
+        {
             roll.turn += 1;
             roll.ready_before = true;
         }
         scene.patch_status(&place, status);
-        let with = with.map(|with| format!(" with {with}")).unwrap_or_default();
+        let with = with.map(|with| format!(" with {}", short(&with.to_string()))).unwrap_or_default();
         scene.say(Who::Operators, format!("{name} {}{with}", words(predicate)), "");
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::RehearseError;
 use super::apiserver::ApiServer;
 use super::expect::{Expected, Since};
 use super::explain;
@@ -11,7 +12,6 @@ use super::replica::Replicas;
 use super::script::{Rules, Script, Step, What};
 use super::stage::Stage;
 use super::timeline::{Entry, Timeline, Who};
-use super::RehearseError;
 use crate::cluster::{Clock, Times};
 use crate::engine::later;
 use crate::syntax::tree::ReplicaEvent;
@@ -22,6 +22,13 @@ const BEFORE: SignedDuration = SignedDuration::from_secs(60);
 const MOMENT: Duration = Duration::from_secs(10);
 /// After the last step the world goes on for so long.
 const AFTER: Duration = Duration::from_secs(15 * 60);
+
+/// A lease is renewed five times in its length, and so about five times this often in a scenario.
+const RENEWALS: u32 = 400;
+/// As `tidegate run` has it by default.
+const LEASE_MIN: Duration = Duration::from_secs(15);
+/// As long as `tidegate run` allows.
+const LEASE_MAX: Duration = Duration::from_secs(300);
 
 /// A scenario that was played.
 #[derive(Clone, Debug)]
@@ -51,13 +58,19 @@ async fn run(rules: &Rules, mut script: Script, seed: u64) -> Played {
     let times = clock.clone();
     let server = ApiServer::new(std::sync::Arc::new(move || times.now()));
     let mut stage = Stage::new(server.clone(), rules.rulebook.clone(), clock.clone(), &mut script);
-    let mut replicas = Replicas::new(server, clock, rules, seed, Times::default());
+    let mut replicas = Replicas::new(server, clock, rules, seed, lease_times(&script));
     replicas.start();
     stage.pass_until(script.start).await;
     let mut player = Player { stage, replicas, since: Since::default(), problems: 0, end: Vec::new() };
     player.steps(&script).await;
     let Player { stage, problems, .. } = player;
     Played { name: script.name, start: script.start, timeline: stage.scene.timeline, problems }
+}
+
+/// The lease of a cluster, but longer in a long scenario, so that an idle day costs little.
+fn lease_times(script: &Script) -> Times {
+    let length = script.steps.iter().filter_map(|step| step.at).max().unwrap_or_default() + AFTER;
+    Times::of((length / RENEWALS).clamp(LEASE_MIN, LEASE_MAX))
 }
 
 struct Player<'s> {
@@ -90,7 +103,8 @@ impl<'s> Player<'s> {
             let until = next.map_or(at + MOMENT, |next| next.min(at + MOMENT));
             self.stage.pass_until(later(script.start, until)).await;
             self.expect(Some(at), expected).await;
-            let same = timed.get(index + 1).is_some_and(|next| next.at == Some(at) && matches!(next.what, What::Expect(_)));
+            let same =
+                timed.get(index + 1).is_some_and(|next| next.at == Some(at) && matches!(next.what, What::Expect(_)));
             if !same {
                 self.look_from_here();
             }

@@ -16,8 +16,7 @@ pub struct Look {
     pub colours: bool,
 }
 
-/// Columns of the time, and of who did it.
-const TIME: usize = 11;
+/// Columns of who did it.
 const WHO: usize = 10;
 
 /// Timelines for a person.
@@ -36,6 +35,11 @@ pub fn as_text(played: &[Played], look: Look) -> String {
 fn scenario(text: &mut String, played: &Played, look: Look) {
     let title = paint(look, "1", &format!("scenario \"{}\"", printable(&played.name)));
     let _ = writeln!(text, "{title}, from {}\n", played.start);
+    let times = played.timeline.entries.iter().map(|entry| match entry {
+        Entry::Happened { at, .. } => span(*at).len(),
+        Entry::Expected { .. } => 0,
+    });
+    let time = times.max().unwrap_or(0) + 3;
     for entry in &played.timeline.entries {
         match entry {
             Entry::Happened { at, who, what, why } => {
@@ -45,8 +49,12 @@ fn scenario(text: &mut String, played: &Played, look: Look) {
                     Who::ArgoCd | Who::Operators => "2",
                 };
                 let who = paint(look, colour, &format!("{:WHO$}", who.name()));
-                let why = if why.is_empty() { String::new() } else { paint(look, "2", &format!("   because {}", printable(why))) };
-                let _ = writeln!(text, "{:TIME$}{who} {}{why}", span(*at), printable(what));
+                let why = if why.is_empty() {
+                    String::new()
+                } else {
+                    paint(look, "2", &format!("   because {}", printable(why)))
+                };
+                let _ = writeln!(text, "{:time$}{who} {}{why}", span(*at), printable(what));
             }
             Entry::Expected { at, what, instead } => {
                 let when = at.map_or_else(|| "at the end".to_owned(), |at| format!("at {}", span(at)));
@@ -58,9 +66,9 @@ fn scenario(text: &mut String, played: &Played, look: Look) {
                     (false, false) => "FAILED",
                 };
                 let mark = paint(look, if fine { "32" } else { "1;31" }, &format!("{mark:WHO$}"));
-                let _ = writeln!(text, "{:TIME$}{mark} expected {when}: {}", "", printable(what));
+                let _ = writeln!(text, "{:time$}{mark} expected {when}: {}", "", printable(what));
                 for line in instead {
-                    let _ = writeln!(text, "{:width$}{}", "", printable(line), width = TIME + WHO + 5);
+                    let _ = writeln!(text, "{:width$}{}", "", printable(line), width = time + WHO + 5);
                 }
             }
         }

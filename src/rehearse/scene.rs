@@ -146,7 +146,11 @@ impl Scene {
     pub fn name(&self, place: &Place) -> String {
         let short = self.kind_of(place).and_then(|ix| self.rulebook.kind(ix)).map(|kind| kind.short.to_string());
         let short = short.unwrap_or_else(|| place.kind.to_lowercase());
-        let home = if place.is("argoproj.io", "Application") { argo_namespace(&self.rulebook) } else { &*self.rulebook.namespace };
+        let home = if place.is("argoproj.io", "Application") {
+            argo_namespace(&self.rulebook)
+        } else {
+            &*self.rulebook.namespace
+        };
         if place.namespace.is_empty() || place.namespace == home {
             format!("{short} {}", place.name)
         } else {
@@ -168,7 +172,8 @@ impl Scene {
     /// The health that the rules' kinds give an object; none for kinds that are not declared.
     pub fn health(&self, place: &Place, object: &Json) -> Option<Health> {
         let kind = self.rulebook.kind(self.kind_of(place)?)?;
-        let unreadable = Health { status: HealthStatus::Unknown, message: "not readable".to_owned(), ..Health::default() };
+        let unreadable =
+            Health { status: HealthStatus::Unknown, message: "not readable".to_owned(), ..Health::default() };
         Some(Value::from_json(object).map_or(unreadable, |object| health(kind, &object)))
     }
 

@@ -17,7 +17,8 @@ use crate::diagnostic::{Code, Diagnostic, Severity, Sources, Span};
 use crate::manifests::{App, Defaults, Object, Platform, read};
 use crate::rulebook::{AppName, ObjectRef, Options, Rulebook, load_condition};
 use crate::syntax::tree::{
-    ActionDecl, ActionVerb, Expectation, Predicate, ReplicaEvent, ResourceCondition, ResourceName, ScenarioDecl, StepKind, TargetExpr, Text, TextPart,
+    ActionDecl, ActionVerb, Expectation, Predicate, ReplicaEvent, ResourceCondition, ResourceName, ScenarioDecl,
+    StepKind, TargetExpr, Text, TextPart,
 };
 
 /// When a scenario begins that does not say.
@@ -97,7 +98,8 @@ pub fn script(
         watched: Vec::new(),
     };
     let named = scenario.manifests.iter().map(|name| (reader.folder.join(&name.node), name.span));
-    let paths: Vec<(PathBuf, Span)> = named.chain(manifests.iter().map(|path| (path.clone(), scenario.name.span))).collect();
+    let paths: Vec<(PathBuf, Span)> =
+        named.chain(manifests.iter().map(|path| (path.clone(), scenario.name.span))).collect();
     let home = rules.rulebook.application.as_ref();
     let home = home.map(|app| App { namespace: app.namespace.clone(), name: app.name.clone() });
     if !paths.is_empty() {
@@ -275,11 +277,17 @@ impl Reader<'_> {
     fn pattern(&mut self, action: &ActionDecl) -> Option<Pattern> {
         let words = self.words(action.span);
         let (deed, object) = match &action.verb {
-            ActionVerb::Restart { target, by_deleting_pods } => (PatternDeed::Restart(*by_deleting_pods), self.object(target)),
+            ActionVerb::Restart { target, by_deleting_pods } => {
+                (PatternDeed::Restart(*by_deleting_pods), self.object(target))
+            }
             ActionVerb::Sync(target) => (PatternDeed::Sync, self.object(target)),
             ActionVerb::Refresh { target, hard } => (PatternDeed::Refresh(*hard), self.object(target)),
-            ActionVerb::Annotate(target, key, value) => (PatternDeed::Annotate(key.node.clone(), glob(value)), self.object(target)),
-            ActionVerb::Label(target, key, value) => (PatternDeed::Label(key.node.clone(), glob(value)), self.object(target)),
+            ActionVerb::Annotate(target, key, value) => {
+                (PatternDeed::Annotate(key.node.clone(), glob(value)), self.object(target))
+            }
+            ActionVerb::Label(target, key, value) => {
+                (PatternDeed::Label(key.node.clone(), glob(value)), self.object(target))
+            }
             ActionVerb::Notify { kind, text, .. } => (PatternDeed::Notify(kind.node.clone(), glob(text)), None),
             _ => {
                 let message = format!("`{words}` is not built yet, so nothing can do it");

@@ -82,7 +82,11 @@ impl Stage {
                 self.hear(&change);
                 self.seen += 1;
                 if self.seen > CHANGES_MAX {
-                    self.scene.say(Who::Scenario, "the stand-ins never rest; the rehearsal goes on without the rest", "");
+                    self.scene.say(
+                        Who::Scenario,
+                        "the stand-ins never rest; the rehearsal goes on without the rest",
+                        "",
+                    );
                     return;
                 }
             }
@@ -144,7 +148,10 @@ impl Stage {
         let place = Place::of_ref(&self.scene.rulebook, object).ok_or("no such kind")?;
         let name = self.scene.name(&place);
         let Place { api_version, kind, namespace, name: called } = &place;
-        self.scene.server.delete(api_version, kind, namespace, called).map_err(|error| format!("{name} cannot be deleted: {error}"))?;
+        self.scene
+            .server
+            .delete(api_version, kind, namespace, called)
+            .map_err(|error| format!("{name} cannot be deleted: {error}"))?;
         self.scene.server.collect_garbage();
         self.scene.say(Who::Scenario, format!("{name} deleted by hand"), "");
         Ok(())
@@ -180,7 +187,12 @@ fn own(scene: &Scene, object: &mut Json) {
     let owners = object.pointer_mut("/metadata/ownerReferences").and_then(Json::as_array_mut);
     for owner in owners.into_iter().flatten().filter_map(Json::as_object_mut) {
         let text = |key: &str| owner.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
-        let place = Place { api_version: text("apiVersion"), kind: text("kind"), namespace: namespace.clone(), name: text("name") };
+        let place = Place {
+            api_version: text("apiVersion"),
+            kind: text("kind"),
+            namespace: namespace.clone(),
+            name: text("name"),
+        };
         let uid = scene.get(&place).and_then(|live| live.pointer("/metadata/uid").cloned());
         if let Some(uid) = uid.filter(|_| !owner.contains_key("uid")) {
             owner.insert("uid".to_owned(), uid);
@@ -193,14 +205,20 @@ fn serve(scene: &Scene, script: &Script) {
     let _ = scene.server.ensure_namespace(super::replica::NAMESPACE);
     let _ = scene.server.ensure_namespace(argo_namespace(&scene.rulebook));
     for kind in &scene.rulebook.kinds {
-        let api = if kind.group.is_empty() { kind.version.to_string() } else { format!("{}/{}", kind.group, kind.version) };
+        let api =
+            if kind.group.is_empty() { kind.version.to_string() } else { format!("{}/{}", kind.group, kind.version) };
         if !scene.server.serves(&api, &kind.kind) {
             let status = !(&*kind.group == "argoproj.io" && &*kind.kind == "Application");
-            let resource = Resource::custom(&kind.group, &kind.version, &kind.plural, &kind.kind, kind.namespaced, status);
+            let resource =
+                Resource::custom(&kind.group, &kind.version, &kind.plural, &kind.kind, kind.namespaced, status);
             scene.server.register(resource);
         }
     }
-    let in_git = script.git.values().flatten().filter(|resource| !resource.phases.is_empty() && resource.phases != [Phase::SyncFail]);
+    let in_git = script
+        .git
+        .values()
+        .flatten()
+        .filter(|resource| !resource.phases.is_empty() && resource.phases != [Phase::SyncFail]);
     in_git.map(|resource| &resource.value).chain(&script.live).for_each(|object| register(scene, object));
 }
 

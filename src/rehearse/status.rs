@@ -60,7 +60,9 @@ pub fn known(group: &str, kind: &str, predicate: Predicate, object: &Json, now: 
         ("", "PersistentVolumeClaim", Degraded) => json!({"phase": "Lost"}),
         ("", "Pod", Healthy) => json!({"phase": "Running", "conditions": [condition("Ready", "True", "", now)]}),
         ("", "Pod", Progressing) => json!({"phase": "Pending", "conditions": [condition("Ready", "False", "", now)]}),
-        ("", "Pod", Degraded) => json!({"phase": "Failed", "conditions": [condition("Ready", "False", "PodFailed", now)]}),
+        ("", "Pod", Degraded) => {
+            json!({"phase": "Failed", "conditions": [condition("Ready", "False", "PodFailed", now)]})
+        }
         ("argoproj.io", "Application", Healthy | Progressing | Degraded | Suspended) => {
             json!({"health": {"status": wanted(predicate)?.to_string(), "lastTransitionTime": now}})
         }

@@ -41,8 +41,7 @@ impl Resource {
         }
         // The status in a manifest is nobody's: the API server takes none from an apply.
         merge(&mut value, &json!({ "status": null }));
-        let place =
-            Place { api_version, kind: object.kind.to_string(), namespace: object.namespace.to_string(), name };
+        let place = Place { api_version, kind: object.kind.to_string(), namespace: object.namespace.to_string(), name };
         Resource {
             place,
             value,

@@ -105,15 +105,15 @@ impl Witness {
 
     fn written(&mut self, scene: &mut Scene, old: &Map<String, Json>, new: &Map<String, Json>) {
         let place = Place::of(new);
-        if matches!(place.kind.as_str(), "Lease" | "ConfigMap") && place.namespace == super::replica::NAMESPACE {
-            return;
+        if place.namespace == super::replica::NAMESPACE {
+            return leads(scene, old, new);
         }
         let name = scene.name(&place);
         let annotations = changed(old, new, &["metadata", "annotations"]);
         let mut others: Vec<(String, Option<String>)> = Vec::new();
         let (mut recorded, mut known) = (false, false);
         for (key, value) in annotations {
-            known |= self.own(scene, &place, &name, new, &key, value.as_deref());
+            known |= self.own(scene, &place, &name, &key, value.as_deref());
             recorded |= key.starts_with("tidegate.dev/fired.");
             if !is_own(&key) {
                 others.push((key, value));
@@ -155,7 +155,7 @@ impl Witness {
     }
 
     /// tidegate's own annotations. True if this one explains the write.
-    fn own(&mut self, scene: &mut Scene, place: &Place, name: &str, new: &Map<String, Json>, key: &str, value: Option<&str>) -> bool {
+    fn own(&mut self, scene: &mut Scene, place: &Place, name: &str, key: &str, value: Option<&str>) -> bool {
         match key {
             "mlops.dev/wave-complete" | "mlops.dev/wave-failed" => {
                 let what = if key.ends_with("complete") { "complete" } else { "failed" };
@@ -164,12 +164,13 @@ impl Witness {
                 }
             }
             "mlops.dev/notebook-status" => {
-                let summary = annotation(new, "mlops.dev/notebook-summary").unwrap_or_default();
-                let count = |key: &str| {
-                    let status = value.and_then(|value| serde_json::from_str::<Json>(value).ok());
-                    status.and_then(|status| status.get(key)?.as_u64()).unwrap_or_default()
-                };
-                let text = format!("{name} says: notebooks {summary}, {} failed, {} running", count("failed"), count("running"));
+                let status: Json = value.and_then(|value| serde_json::from_str(value).ok()).unwrap_or_default();
+                let count = |key: &str| status.get(key).and_then(Json::as_u64).unwrap_or_default();
+                let (all, failed, running) = (count("total"), count("failed"), count("running"));
+                let text = format!(
+                    "{name} says: {} of {all} notebooks succeeded, {failed} failed, {running} running",
+                    count("succeeded")
+                );
                 scene.say(Who::Tidegate, text, "");
             }
             "mlops.dev/notebook-summary" => {}
@@ -187,7 +188,8 @@ impl Witness {
         let is_open = |gate: &Json| gate.get("open").and_then(Json::as_bool) == Some(true);
         let numbers: BTreeSet<i64> = gates.iter().filter_map(wave).collect();
         for number in &numbers {
-            let held: Vec<&Json> = gates.iter().filter(|gate| wave(gate).is_some_and(|w| w <= *number) && !is_open(gate)).collect();
+            let held: Vec<&Json> =
+                gates.iter().filter(|gate| wave(gate).is_some_and(|w| w <= *number) && !is_open(gate)).collect();
             let open = held.is_empty();
             let was = self.waves.insert((place.clone(), *number), open);
             if was == Some(open) {
@@ -197,11 +199,13 @@ impl Witness {
             let rules: Vec<&str> = own.filter_map(|gate| gate.get("rule")?.as_str()).collect();
             let waits = held.iter().filter_map(|gate| gate.get("waitsFor")?.as_str()).find(|text| !text.is_empty());
             let text = match (was, open) {
-                (_, false) => scene.shorter(&format!("wave {number} is held until {}", waits.unwrap_or("its rule holds"))),
+                (_, false) => {
+                    scene.shorter(&format!("wave {number} is held until {}", waits.unwrap_or("its rule holds")))
+                }
                 (Some(_), true) => format!("wave {number} opens"),
                 (None, true) => format!("wave {number} is open"),
             };
-            scene.say(Who::Tidegate, text, format!("rule {}", rules.join(", ")));
+            scene.say(Who::Tidegate, format!("{text} (rule {})", rules.join(", ")), "");
             if was.is_some() {
                 self.turns.push(Turn { application: place.clone(), wave: *number, open });
             }
@@ -213,14 +217,22 @@ impl Witness {
     fn deleted(&mut self, scene: &mut Scene, old: &Map<String, Json>) {
         let place = Place::of(old);
         let owner = old.get("metadata").and_then(|meta| meta.pointer("/ownerReferences/0"));
-        let text = |key: &str| owner.and_then(|owner| owner.get(key)).and_then(Json::as_str).unwrap_or_default().to_owned();
+        let text =
+            |key: &str| owner.and_then(|owner| owner.get(key)).and_then(Json::as_str).unwrap_or_default().to_owned();
         if !place.is("", "Pod") || owner.is_none() {
             scene.say(Who::Tidegate, format!("deletes {}", scene.name(&place)), "");
             return;
         }
-        let owner = Place { api_version: text("apiVersion"), kind: text("kind"), namespace: place.namespace, name: text("name") };
+        let owner = Place {
+            api_version: text("apiVersion"),
+            kind: text("kind"),
+            namespace: place.namespace,
+            name: text("name"),
+        };
         let at = scene.at();
-        let same = |action: &Action| action.place == owner && action.deed == Deed::Restart(true) && action.at + Duration::from_secs(5) > at;
+        let same = |action: &Action| {
+            action.place == owner && action.deed == Deed::Restart(true) && action.at + Duration::from_secs(5) > at
+        };
         if !self.actions.iter().rev().take(20).any(same) {
             let name = scene.name(&owner);
             self.act(scene, &owner, Deed::Restart(true), format!("restart {name} by deleting pods"));
@@ -230,11 +242,22 @@ impl Witness {
     fn event(&mut self, scene: &mut Scene, event: &Map<String, Json>) {
         let text = |key: &str| event.get(key).and_then(Json::as_str).unwrap_or_default();
         let involved = |key: &str| {
-            event.get("involvedObject").and_then(|object| object.get(key)).and_then(Json::as_str).unwrap_or_default().to_owned()
+            event
+                .get("involvedObject")
+                .and_then(|object| object.get(key))
+                .and_then(Json::as_str)
+                .unwrap_or_default()
+                .to_owned()
         };
-        let place = Place { api_version: involved("apiVersion"), kind: involved("kind"), namespace: involved("namespace"), name: involved("name") };
+        let place = Place {
+            api_version: involved("apiVersion"),
+            kind: involved("kind"),
+            namespace: involved("namespace"),
+            name: involved("name"),
+        };
         let (reason, message) = (text("reason"), scene.shorter(text("message")));
-        let label = event.get("metadata").and_then(|meta| meta.get("labels")?.get("mlops.dev/notification-type")?.as_str());
+        let label =
+            event.get("metadata").and_then(|meta| meta.get("labels")?.get("mlops.dev/notification-type")?.as_str());
         let name = scene.name(&place);
         let message = short(&message);
         if place.namespace == super::replica::NAMESPACE && reason == "NewBaseline" {
@@ -244,7 +267,8 @@ impl Witness {
             ("ActionDone", _) => self.done(scene, &place, &message),
             // The controller's own Event about a finished notebook, beside what rules notify.
             (_, Some(_)) if message.starts_with("NotebookValidationJob '") => {
-                scene.say(Who::Tidegate, format!("Event {reason} on {name}"), message);
+                let said = message.split_once("' ").map_or(&*message, |(_, said)| said);
+                scene.say(Who::Tidegate, format!("Event {reason} on {name}: {said}"), "");
             }
             (_, Some(kind)) => {
                 let deed = Deed::Notify(kind.to_owned(), text("message").to_owned());
@@ -256,7 +280,7 @@ impl Witness {
                 scene.say(Who::Tidegate, what, with_rule(why, rule));
             }
             _ => {
-                scene.say(Who::Tidegate, format!("Event {reason} on {name}"), message);
+                scene.say(Who::Tidegate, format!("Event {reason} on {name}: {message}"), "");
             }
         }
     }
@@ -284,6 +308,17 @@ impl Witness {
     }
 }
 
+/// Another replica has taken the lease.
+fn leads(scene: &mut Scene, old: &Map<String, Json>, new: &Map<String, Json>) {
+    let holder = |lease: &Map<String, Json>| {
+        lease.get("spec").and_then(|spec| spec.get("holderIdentity")?.as_str()).unwrap_or_default().to_owned()
+    };
+    let (before, after) = (holder(old), holder(new));
+    if before != after && !after.is_empty() {
+        scene.say(Who::Tidegate, format!("{after} leads, once the lease of {before} has expired"), "");
+    }
+}
+
 /// `rule NAME: TEXT`
 fn told(message: &str) -> (&str, &str) {
     message.strip_prefix("rule ").and_then(|rest| rest.split_once(": ")).unwrap_or(("", message))
@@ -297,7 +332,8 @@ fn with_rule(why: &str, rule: &str) -> String {
     }
 }
 
-fn short(text: &str) -> String {
+/// A text in one line of a bearable length.
+pub fn short(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() <= MESSAGE_CHARS_MAX {
         return line;
