@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::ops::Arithmetic;
 use super::program::{Fold, Index, Lets, Node, Op};
 use super::value::Value;
 
@@ -144,12 +145,21 @@ impl Reader<'_> {
                 self.either(yes, no)
             }
             Op::Matches(a, _) | Op::Not(a) | Op::Neg(a) => self.consumed([a.as_ref()]),
+            Op::Arithmetic(Arithmetic::Add, pair) => self.sum(pair),
             Op::Equal(pair, _) | Op::Compare(_, pair) | Op::Arithmetic(_, pair) | Op::In(pair) => {
                 self.consumed(pair.iter())
             }
             Op::And(nodes) | Op::Or(nodes) | Op::List(nodes) => self.consumed(nodes),
             Op::Map(entries) => self.consumed(entries.iter().flat_map(|(k, v)| [k, v])),
         }
+    }
+
+    /// Two lists make one that holds the elements of both; all else that can be added is scalar.
+    fn sum(&mut self, pair: &[Node; 2]) -> Origins {
+        let [a, b] = pair;
+        let origins = self.either(a, b);
+        self.touch(&extend(&origins, &PathStep::Each));
+        origins
     }
 
     fn either(&mut self, a: &Node, b: &Node) -> Origins {

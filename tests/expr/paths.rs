@@ -42,6 +42,8 @@ fn the_paths_of_programs() {
         ("'x' in self.metadata.labels", &["0.metadata.labels"]),
         ("{'a': self.b}.a.c", &["0.b"]),
         ("[self.a, self.b].map(x, x.c)", &["0.a", "0.b"]),
+        ("(self.a + self.b).filter(c, c.x == 1)[0].y", &["0.a[].x", "0.a[].y", "0.b[].x", "0.b[].y"]),
+        ("self.a + 'x' == self.b", &["0.a", "0.b"]),
         ("self.s.matches('x')", &["0.s"]),
         ("optional.of(self.a).value().b", &["0.a.b"]),
         ("optional.ofNonZeroValue(self.a).hasValue()", &["0.a[]?"]),
