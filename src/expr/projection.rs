@@ -6,7 +6,6 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::intern::Interner;
-use super::map::Map;
 use super::reads::{PathStep, ReadPath};
 use super::value::Value;
 
@@ -82,16 +81,27 @@ impl Projection {
                 Some(inner) => Value::List(items.iter().filter_map(|v| inner.project(v, interner)).collect()),
                 None => Value::List(Arc::new([])),
             },
-            Json::Object(map) => Value::Map(match self.element() {
-                Some(each) => map
-                    .iter()
-                    .filter_map(|(k, v)| {
-                        let inner = self.fields.get(k.as_str()).filter(|_| !self.whole).unwrap_or(each);
-                        inner.project(v, interner).map(|v| (interner.text(k), v))
-                    })
-                    .collect(),
-                None => self.project_fields(|name| map.get(name), |inner, v| inner.project(v, interner)),
-            }),
+            Json::Object(map) => {
+                let entries: Vec<(Arc<str>, Value)> = match self.element() {
+                    Some(each) => map
+                        .iter()
+                        .filter_map(|(k, v)| {
+                            let inner = self.fields.get(k.as_str()).filter(|_| !self.whole).unwrap_or(each);
+                            inner.project(v, interner).map(|v| (interner.text(k), v))
+                        })
+                        .collect(),
+                    // The keys are those of this projection.
+                    None => {
+                        let fields = self.fields.iter();
+                        fields
+                            .filter_map(|(name, inner)| {
+                                Some((name.clone(), inner.project(map.get(name.as_ref())?, interner)?))
+                            })
+                            .collect()
+                    }
+                };
+                Value::Map(interner.map(entries))
+            }
         })
     }
 
@@ -108,7 +118,12 @@ impl Projection {
                 Some(each) => {
                     map.iter().map(|(k, v)| (k.clone(), self.fields.get(k).unwrap_or(each).project_value(v))).collect()
                 }
-                None => self.project_fields(|name| map.get(name), |inner, v| Some(inner.project_value(v))),
+                None => {
+                    let fields = self.fields.iter();
+                    fields
+                        .filter_map(|(name, inner)| Some((name.clone(), inner.project_value(map.get(name)?))))
+                        .collect()
+                }
             }),
             scalar => scalar.clone(),
         }
@@ -117,15 +132,5 @@ impl Projection {
     /// What stands for elements and unnamed entries.
     fn element(&self) -> Option<&Projection> {
         if self.whole { Some(self) } else { self.each.as_deref() }
-    }
-
-    /// A map of the named fields alone; their keys are shared with this projection.
-    fn project_fields<'v, V: 'v>(
-        &self,
-        get: impl Fn(&str) -> Option<&'v V>,
-        mut project: impl FnMut(&Projection, &'v V) -> Option<Value>,
-    ) -> Map {
-        let fields = self.fields.iter();
-        fields.filter_map(|(name, inner)| Some((name.clone(), project(inner, get(name)?)?))).collect()
     }
 }

@@ -156,8 +156,7 @@ impl Value {
                 COUNTERS + items.iter().map(|v| size_of::<Value>() + v.heap_bytes(strings)).sum::<usize>()
             }
             Value::Map(map) => {
-                let entry = size_of::<(Arc<str>, Value)>();
-                COUNTERS + map.iter().map(|(k, v)| entry + text(k) + v.heap_bytes(strings)).sum::<usize>()
+                map.own_bytes() + map.iter().map(|(k, v)| text(k) + v.heap_bytes(strings)).sum::<usize>()
             }
             Value::Optional(Some(v)) => COUNTERS + size_of::<Value>() + v.heap_bytes(strings),
             _ => 0,

@@ -165,5 +165,5 @@ fn a_projected_job_is_small() {
     });
     let kept = wanted.project(&job, &mut Interner::new()).unwrap();
     println!("{kept}\n{} bytes beside strings", kept.heap_bytes(false));
-    assert!(kept.heap_bytes(false) <= 600, "{}", kept.heap_bytes(false));
+    assert!(kept.heap_bytes(false) <= 380, "{}", kept.heap_bytes(false));
 }

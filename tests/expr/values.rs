@@ -38,6 +38,34 @@ fn maps_are_sorted_and_the_last_of_equal_keys_stays() {
     assert!(Map::default().is_empty());
 }
 
+/// Maps with shared keys are like others, whatever their size.
+#[test]
+fn interned_maps_equal_others() {
+    let mut interner = Interner::new();
+    for size in 0..12 {
+        let entries: Vec<(std::sync::Arc<str>, Value)> =
+            (0..size).map(|i| (format!("k{i:02}").into(), Value::Int(i))).collect();
+        let plain: Map = entries.iter().cloned().collect();
+        let interned = interner.map(entries.clone());
+        let unsorted = interner.map(entries.iter().rev().cloned().collect());
+        for map in [&interned, &unsorted] {
+            assert_eq!((map, map.len(), map.is_empty()), (&plain, size as usize, size == 0));
+            assert_eq!(Value::Map(map.clone()).to_string(), Value::Map(plain.clone()).to_string());
+            for (key, value) in plain.iter() {
+                assert_eq!(map.get(key), Some(value));
+            }
+            assert_eq!(
+                (map.get("k"), map.get("k99"), map.keys().count(), map.values().count()),
+                (None, None, size as usize, size as usize)
+            );
+        }
+        if (1..=8).contains(&size) {
+            let saved = Value::Map(plain).heap_bytes(false) - Value::Map(interned).heap_bytes(false);
+            assert_eq!(saved, 8 + 16 * size as usize);
+        }
+    }
+}
+
 #[test]
 fn the_interner_shares_short_strings_and_is_bounded() {
     let mut interner = Interner::new();
