@@ -16,6 +16,7 @@ use super::rulebook::{self, Loaded, RulebookArgs};
 use super::{Exit, Format, Out};
 use crate::cluster;
 use crate::engine::{self, Ledger};
+use crate::graph;
 use crate::manifests::{self, Defaults, Platform};
 use crate::rulebook::Rulebook;
 
@@ -87,7 +88,10 @@ pub fn platform(
 
 fn over(args: &Args, loaded: &mut Loaded, format: Format, out: &mut Out) -> anyhow::Result<(Plan, bool)> {
     let (platform, sound) = platform(&args.manifests, loaded, format, out)?;
-    Ok((offline::plan(&loaded.rulebook, &platform), sound))
+    let graph = graph::build(&loaded.rulebook, Some(&platform));
+    rulebook::say(&loaded.sources, &graph.diagnostics, format, out);
+    let sound = sound && !rulebook::has_errors(&graph.diagnostics);
+    Ok((offline::plan(&loaded.rulebook, &platform, &graph), sound))
 }
 
 fn live(args: &Args, rulebook: &Arc<Rulebook>, out: &mut Out) -> anyhow::Result<Plan> {

@@ -10,11 +10,12 @@ use crate::diagnostic::suggest::nearest;
 use crate::engine::{self, Change, DryRun, Supposition, World, dry_run};
 use crate::expr::Interner;
 use crate::facts::{KindFields, Row};
+use crate::graph::{BlockMeans, Graph};
 use crate::manifests::Platform;
 use crate::rulebook::{KindIx, ObjectRef, Outcome, Rule, Rulebook, Term};
 
 /// Makes the plan.
-pub fn plan(rulebook: &Arc<Rulebook>, platform: &Platform) -> Plan {
+pub fn plan(rulebook: &Arc<Rulebook>, platform: &Platform, graph: &Graph) -> Plan {
     let world = world(rulebook, platform);
     let never = never(rulebook, &world);
     let waves = wave_sizes(platform);
@@ -26,7 +27,7 @@ pub fn plan(rulebook: &Arc<Rulebook>, platform: &Platform) -> Plan {
         application: rulebook.application.as_ref().map(lines::app_text),
         namespace: rulebook.namespace.to_string(),
         objects: platform.objects.len(),
-        gates: run.gates.iter().map(lines::gate).collect(),
+        gates: run.gates.iter().map(|gate| held(gate, graph)).collect(),
         waves: plan_waves(rulebook, &run, &waves),
         never,
         ..Plan::default()
@@ -55,6 +56,12 @@ fn row(keep: &KindFields, object: &crate::manifests::Object, interner: &mut Inte
     let namespace = app.map(|app| app.namespace.clone()).filter(|namespace| !namespace.is_empty());
     row.application = app.map(|app| (namespace, app.name.clone()));
     Some(row)
+}
+
+/// A gate with its means, as the graph of rules and manifests knows them.
+fn held(gate: &engine::Gate, graph: &Graph) -> super::model::Gate {
+    let means = graph.blocks.iter().find(|block| block.rule == gate.rule && block.wave == gate.wave);
+    super::model::Gate { means: means.map(BlockMeans::text), ..lines::gate(gate) }
 }
 
 fn wave_sizes(platform: &Platform) -> BTreeMap<i32, usize> {
