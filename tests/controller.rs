@@ -42,9 +42,13 @@ struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     async fn new(cluster: &'a Cluster, name: &str, rules: &str) -> Stage<'a> {
+        Stage::with_role(cluster, name, rules, ROLE).await
+    }
+
+    async fn with_role(cluster: &'a Cluster, name: &str, rules: &str, role: &str) -> Stage<'a> {
         let admin = cluster.admin().await;
         let namespace = cluster.namespace(&admin, name).await;
-        objects::create_all(&admin, &namespace, &ACCOUNT.replace("NAMESPACE", &namespace)).await;
+        objects::create_all(&admin, &namespace, &format!("{ACCOUNT}{role}")).await;
         let kubeconfig = cluster.account_kubeconfig(&admin, &namespace, "tidegate").await;
         let folder = cluster.scratch().path().join(format!("{namespace}-rules"));
         std::fs::create_dir(&folder).unwrap();
@@ -53,8 +57,16 @@ impl<'a> Stage<'a> {
         stage
     }
 
+    /// As kubelet puts a ConfigMap in place: a new folder, and a link that is renamed over the old one.
     fn rules(&self, text: &str) {
-        std::fs::write(self.rules.join("rules.tide"), format!("namespace {}\n{text}", self.namespace)).unwrap();
+        let folder = tempfile::Builder::new().prefix("..data-").tempdir_in(&self.rules).unwrap().keep();
+        std::fs::write(folder.join("rules.tide"), format!("namespace {}\n{text}", self.namespace)).unwrap();
+        let link = self.rules.join("rules.tide");
+        if !link.is_symlink() {
+            std::os::unix::fs::symlink("..data/rules.tide", link).unwrap();
+        }
+        std::os::unix::fs::symlink(folder.file_name().unwrap(), self.rules.join("..data_tmp")).unwrap();
+        std::fs::rename(self.rules.join("..data_tmp"), self.rules.join("..data")).unwrap();
     }
 
     fn start(&self, replica: &str) -> Controller {
@@ -76,9 +88,13 @@ impl<'a> Stage<'a> {
     }
 
     async fn job(&self, name: &str) {
+        self.job_with(name, json!({})).await;
+    }
+
+    async fn job_with(&self, name: &str, annotations: Value) {
         let container = json!({"name": "train", "image": "example.org/train:1"});
         let template = json!({"spec": {"restartPolicy": "Never", "containers": [container]}});
-        let job = json!({"metadata": {"name": name}, "spec": {"template": template}});
+        let job = json!({"metadata": {"name": name, "annotations": annotations}, "spec": {"template": template}});
         self.jobs().create(&PostParams::default(), &serde_json::from_value(job).unwrap()).await.unwrap();
     }
 
@@ -168,6 +184,20 @@ impl Controller {
         }
     }
 
+    /// The value of the metric's line that begins so.
+    fn metric(&self, start: &str) -> Option<f64> {
+        let (_, text) = self.get("/metrics")?;
+        text.lines().find(|line| line.starts_with(start))?.rsplit(' ').next()?.parse().ok()
+    }
+
+    fn kind(&self, short: &str) -> Value {
+        let status = self.status();
+        status["kinds"]
+            .as_array()
+            .and_then(|all| all.iter().find(|kind| kind["kind"] == short).cloned())
+            .unwrap_or_default()
+    }
+
     async fn until_leads(&self) {
         self.until("it leads and is ready", async || self.leads()).await;
     }
@@ -211,28 +241,231 @@ async fn a_job_that_succeeds_restarts_the_service_once() {
     assert!(job.annotations().keys().all(|key| key.starts_with("mlops.dev/")), "{:?}", job.annotations());
 }
 
-/// What the controller may do, and nothing else.
+/// Kubernetes counts in whole seconds: what is to be older than a success must be so by one.
+async fn next_second() {
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+}
+
+#[tokio::test]
+async fn rules_are_read_again_when_the_configmap_changes_and_bad_ones_are_refused() {
+    let Some(cluster) = CLUSTER.get("rules_are_read_again_when_the_configmap_changes_and_bad_ones_are_refused") else {
+        return;
+    };
+    let stage = Stage::new(cluster, "reload", SENTENCE).await;
+    stage.service("fraud").await;
+    stage.job("train-fraud").await;
+    stage.job("train-other").await;
+    let controller = stage.start("a");
+    controller.until_leads().await;
+    next_second().await;
+    stage.rules("when job train-fraud suceeds then restart isvc fraud\n");
+    controller.until("it refused", async || controller.metric("tidegate_rules_refused_total") == Some(1.0)).await;
+    assert!(
+        controller.status()["rules"]["refused"][0].as_str().unwrap().contains("suceeds"),
+        "{:#}",
+        controller.status()
+    );
+    let told = "ConfigMap tidegate-state-default RulesRefused".to_owned();
+    controller.until("it said so", async || stage.events().await.contains(&told)).await;
+    stage.succeed("train-fraud").await;
+    controller.until("the last good rules stay", async || stage.restarts("fraud").await.0 == 2).await;
+    stage.rules(&format!("{SENTENCE}when job train-other succeeds then restart isvc fraud\n"));
+    controller.until("it took the new rules", async || controller.status()["rules"]["count"] == 2).await;
+    stage.succeed("train-other").await;
+    controller.until("the new rule acts", async || stage.restarts("fraud").await.0 == 3).await;
+    std::fs::remove_dir_all(&stage.rules).unwrap();
+    controller.until("it noticed", async || controller.metric("tidegate_rules_good") == Some(0.0)).await;
+    assert_eq!(controller.get("/readyz").map(|(code, _)| code), Some(200));
+}
+
+#[tokio::test]
+async fn the_other_replica_takes_over_when_the_leader_dies() {
+    let Some(cluster) = CLUSTER.get("the_other_replica_takes_over_when_the_leader_dies") else { return };
+    let stage = Stage::new(cluster, "handover", SENTENCE).await;
+    stage.service("fraud").await;
+    stage.job("train-fraud").await;
+    let mut first = stage.start("a");
+    first.until_leads().await;
+    let second = stage.start("b");
+    second
+        .until("it follows", async || {
+            second.status()["leader"] == "a" && second.get("/readyz").is_some_and(|(code, _)| code == 200)
+        })
+        .await;
+    assert_eq!(second.status()["phase"], "following");
+    next_second().await;
+    first.process.kill().unwrap();
+    stage.succeed("train-fraud").await;
+    second.until("it took over and acted", async || stage.restarts("fraud").await.0 == 2).await;
+    let third = stage.start("c");
+    third.until("it follows", async || third.status()["leader"] == "b").await;
+    let mut second = second;
+    assert!(second.process.terminate().unwrap().success());
+    third.until_leads().await;
+    third
+        .until("it is settled", async || {
+            stage.state().await.is_some_and(|state| !state["settled"].as_object().unwrap().is_empty())
+        })
+        .await;
+    assert_eq!(stage.restarts("fraud").await.0, 2);
+}
+
+#[tokio::test]
+async fn observe_says_what_it_would_do_and_changes_nothing() {
+    let Some(cluster) = CLUSTER.get("observe_says_what_it_would_do_and_changes_nothing") else { return };
+    let stage = Stage::new(cluster, "observe", SENTENCE).await;
+    stage.service("fraud").await;
+    stage.job("train-fraud").await;
+    let controller = stage.start_with("a", &["--observe", "--log-format", "json"]);
+    controller.until_leads().await;
+    next_second().await;
+    stage.succeed("train-fraud").await;
+    let observed = async || stage.state().await.is_some_and(|state| state["settled"].to_string().contains("observed"));
+    controller.until("it decided", observed).await;
+    let log = controller.process.log();
+    let said = |line: &&str| line.contains("restart isvc") && line.contains("observe: would");
+    let line = log.lines().find(said).unwrap_or_else(|| panic!("{log}"));
+    assert!(serde_json::from_str::<Value>(line).unwrap()["message"].is_string());
+    assert_eq!(stage.restarts("fraud").await, (1, Value::Null));
+    assert_eq!(stage.events().await, [""; 0]);
+    assert!(stage.jobs().get("train-fraud").await.unwrap().annotations().is_empty());
+}
+
+/// An account that lacks rights is told so, in `/readyz`, metrics, log and Events, and what it may do is done.
+#[tokio::test]
+async fn missing_rights_are_visible_and_harm_nothing_else() {
+    let Some(cluster) = CLUSTER.get("missing_rights_are_visible_and_harm_nothing_else") else { return };
+    let role = ROLE.replace(
+        "resources: [inferenceservices], verbs: [get, list, watch, patch]",
+        "resources: [inferenceservices], verbs: [get, list, watch]",
+    );
+    let rules = format!(
+        "{SENTENCE}when job train-fraud succeeds then annotate deployment web example.org/model=new\nwhen pod p is missing then restart isvc fraud\n"
+    );
+    let stage =
+        Stage::with_role(cluster, "rights", &rules.replace("block wave 4", "retry 1 backoff 1s; block wave 4"), &role)
+            .await;
+    stage.service("fraud").await;
+    stage.job("train-fraud").await;
+    let web = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {"selector": {"matchLabels": {"a": "b"}},
+        "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "example.org/c"}]}}}});
+    objects::create(&stage.admin, &stage.namespace, web).await;
+    let controller = stage.start("a");
+    controller.until("it leads", async || controller.status()["phase"] == "leading").await;
+    controller
+        .until("it says what it may not", async || {
+            controller.kind("pod")["why"].as_str().is_some_and(|why| why.contains("403"))
+        })
+        .await;
+    assert_eq!(
+        controller.get("/readyz").map(|(code, text)| (code, text.contains("pods is forbidden"))),
+        Some((503, true))
+    );
+    next_second().await;
+    stage.succeed("train-fraud").await;
+    controller
+        .until("what it may do is done", async || {
+            stage.events().await.contains(&"Deployment web ActionDone".to_owned())
+        })
+        .await;
+    controller
+        .until("the refusal is told", async || {
+            stage.events().await.iter().any(|event| event.ends_with("ActionRefused"))
+        })
+        .await;
+    assert_eq!(stage.restarts("fraud").await.0, 1);
+    assert!(controller.metric("tidegate_watch_errors_total{kind=\"Pod\"}").is_some_and(|errors| errors >= 1.0));
+    assert!(controller.process.log().contains("is forbidden"));
+}
+
+#[tokio::test]
+async fn hostile_annotations_are_refused_visibly_and_harm_nothing() {
+    let Some(cluster) = CLUSTER.get("hostile_annotations_are_refused_visibly_and_harm_nothing") else { return };
+    let stage = Stage::new(cluster, "hostile", SENTENCE).await;
+    stage.service("fraud").await;
+    stage.job("train-fraud").await;
+    let isvc = "apiVersion: serving.kserve.io/v1beta1, kind: InferenceService, action: restart";
+    let texts = [
+        "{{{".to_owned(),
+        "- {}".to_owned(),
+        format!("- {{{isvc}, name: ../../secrets/token}}"),
+        format!("- {{{isvc}, name: fraud, namespace: kube-system}}"),
+        "- {apiVersion: v1, kind: Secret, name: token, action: delete}".to_owned(),
+        format!("- {{{isvc}, name: {}}}", "x".repeat(200 * 1024)),
+    ];
+    for (n, text) in texts.iter().enumerate() {
+        stage
+            .job_with(
+                &format!("hostile-{n}"),
+                json!({"mlops.dev/on-success-trigger": text, "mlops.dev/block-wave": "\u{202e}four\n"}),
+            )
+            .await;
+    }
+    let controller = stage.start("a");
+    controller.until_leads().await;
+    next_second().await;
+    for n in 0..texts.len() {
+        stage.succeed(&format!("hostile-{n}")).await;
+    }
+    let refusals =
+        async || stage.events().await.iter().filter(|event| event.ends_with("TriggerRefused")).count() >= texts.len();
+    controller.until("each is refused", refusals).await;
+    stage.succeed("train-fraud").await;
+    controller.until("the rule acts", async || stage.restarts("fraud").await.0 == 2).await;
+    assert_eq!(stage.restarts("fraud").await.0, 2);
+}
+
+#[tokio::test]
+async fn a_kind_whose_crd_is_missing_is_waited_for_and_shown() {
+    let Some(cluster) = CLUSTER.get("a_kind_whose_crd_is_missing_is_waited_for_and_shown") else { return };
+    let thing = "kind thing = missing.example.org/v1 Thing (things)\nwhen thing x is healthy then restart isvc fraud\n";
+    let role = format!(
+        "{ROLE}  - {{apiGroups: [missing.example.org], resources: [things], verbs: [get, list, watch, patch]}}\n"
+    );
+    let stage = Stage::with_role(cluster, "missing", &format!("{SENTENCE}{thing}"), &role).await;
+    stage.service("fraud").await;
+    stage.job("train-fraud").await;
+    let controller = stage.start("a");
+    controller.until_leads().await;
+    assert_eq!(controller.kind("thing")["state"], "missing");
+    assert!(controller.process.log().contains("kind is missing; it is waited for"));
+    next_second().await;
+    stage.succeed("train-fraud").await;
+    controller.until("the other rule acts", async || stage.restarts("fraud").await.0 == 2).await;
+    let names = json!({"plural": "things", "singular": "thing", "kind": "Thing", "listKind": "ThingList"});
+    let schema = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
+    let spec = json!({"group": "missing.example.org", "scope": "Namespaced", "names": names,
+        "versions": [{"name": "v1", "served": true, "storage": true, "schema": schema}]});
+    let crd = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "things.missing.example.org"}, "spec": spec});
+    objects::create(&stage.admin, "", crd).await;
+    controller.until("it is listed", async || controller.kind("thing")["state"] == "listed").await;
+}
+
 const ACCOUNT: &str = "
 apiVersion: v1
 kind: ServiceAccount
 metadata: {name: tidegate}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: tidegate}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: tidegate}
+subjects: [{kind: ServiceAccount, name: tidegate}]
+---
+";
+
+/// What the controller may do, and nothing else. It ends with the list of rules.
+const ROLE: &str = "
+apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata: {name: tidegate}
 rules:
   - {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get, create, update]}
   - {apiGroups: [''], resources: [configmaps], verbs: [get, create, patch]}
-  - {apiGroups: [''], resources: [events], verbs: [get, create]}
+  - {apiGroups: [''], resources: [events], verbs: [create]}
   - {apiGroups: [batch], resources: [jobs], verbs: [get, list, watch, patch]}
   - {apiGroups: [apps], resources: [deployments, statefulsets], verbs: [get, list, watch, patch]}
   - {apiGroups: [mlops.mlops.dev], resources: [notebookvalidationjobs], verbs: [get, list, watch, patch]}
   - {apiGroups: [serving.kserve.io], resources: [inferenceservices], verbs: [get, list, watch, patch]}
   - {apiGroups: [argoproj.io], resources: [applications], verbs: [get, list, watch, patch]}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: tidegate}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: tidegate}
-subjects: [{kind: ServiceAccount, name: tidegate}]
 ";

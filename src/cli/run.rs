@@ -117,9 +117,10 @@ async fn serve(args: &Args) -> anyhow::Result<Exit> {
     let (asks, questions) = mpsc::channel(http::ASKS_MAX);
     tokio::spawn(stop_at_signal(stop));
     let server = tokio::spawn(http::serve(listener, asks, stopped.clone()));
-    crate::cluster::run(env, options, questions, stopped).await;
+    crate::cluster::run(env, options, questions, stopped.clone()).await;
     server.abort();
-    Ok(Exit::FINE)
+    let asked = *stopped.borrow();
+    Ok(if asked { Exit::FINE } else { Exit::COULD_NOT })
 }
 
 fn start_log(format: LogFormat) -> anyhow::Result<()> {

@@ -119,9 +119,12 @@ enum Input {
     Standing,
     Time,
     Stop,
+    /// A task that runs as long as the controller has ended: which.
+    Broken(&'static str),
 }
 
-/// Runs one replica until `stop` becomes true or its sender is gone: then it finishes the writes in flight, stores the state and gives the lease back.
+/// Runs one replica until `stop` becomes true or its sender is gone: then it finishes the writes in flight, stores the state and
+/// gives the lease back. Ends by itself only when a part of it has broken, which is logged.
 pub async fn run(env: Env, options: Options, asks: mpsc::Receiver<Ask>, stop: watch::Receiver<bool>) {
     let metrics = Metrics::new();
     let (kinds, news) = Kinds::new(env.clone(), options.namespaces.clone(), metrics.clone());
@@ -186,10 +189,10 @@ impl Doors {
         tokio::select! {
             biased;
             _ = self.stop.wait_for(|stop| *stop) => Input::Stop,
-            Some((id, outcome)) = self.outcomes.recv() => Input::Outcome(id, outcome),
-            Ok(()) = self.standing.changed() => Input::Standing,
+            outcome = self.outcomes.recv() => outcome.map_or(Input::Broken("writer"), |(id, outcome)| Input::Outcome(id, outcome)),
+            changed = self.standing.changed() => if changed.is_ok() { Input::Standing } else { Input::Broken("election") },
             Some((term, object)) = self.reads.recv() => Input::Read(term, object),
-            Some(load) = self.loads.recv() => Input::Load(load),
+            load = self.loads.recv() => load.map_or(Input::Broken("reload"), Input::Load),
             Some(ask) = self.asks.recv() => Input::Ask(ask),
             _ = self.news.recv_many(&mut batch, BATCH_NEWS_MAX) => Input::News(batch),
             () = tokio::time::sleep_until(until) => Input::Time,
@@ -205,6 +208,10 @@ impl Controller {
             let until = self.next_look();
             match doors.next(until).await {
                 Input::Stop => return lease,
+                Input::Broken(task) => {
+                    tracing::error!(task, "a task has ended that must not; the controller ends, to be started again");
+                    return lease;
+                }
                 input => self.take(input),
             }
             // Only a replica that has rules can lead: one without would hold the others up.
@@ -234,8 +241,9 @@ impl Controller {
             Input::Time => {
                 self.stale |= self.wake.is_some_and(|wake| wake <= now);
                 self.note_gates(now);
+                self.kinds.revive();
             }
-            Input::Stop => {}
+            Input::Stop | Input::Broken(_) => {}
         }
     }
 

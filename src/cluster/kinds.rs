@@ -133,17 +133,38 @@ impl Kinds {
     ) {
         let id = self.next;
         self.next += 1;
-        let (keep, mut interner) = (fields.clone(), Interner::default());
+        let task = self.spawn(id, &resource, namespace.clone(), fields.clone());
+        let (listed, absent, trouble) = (false, None, None);
+        self.watches
+            .insert(id, Watched { kind, resource, namespace, fields, fingerprint, listed, absent, trouble, task });
+    }
+
+    fn spawn(
+        &self,
+        id: u64,
+        resource: &Resource,
+        namespace: Option<Arc<str>>,
+        keep: Arc<KindFields>,
+    ) -> JoinHandle<()> {
+        let mut interner = Interner::default();
         let decode: Decode<Row> = Box::new(move |object| {
             let row = Row::from_json(object, &keep, &mut interner)?;
             Some(((row.namespace.clone(), row.name.clone()), row))
         });
-        let (news, scope) = (self.sender.clone(), namespace.clone());
-        let watch = Watch { resource: resource.clone(), namespace: scope, decode, id, news };
-        let task = tokio::spawn(watch.run(self.env.clone()));
-        let (listed, absent, trouble) = (false, None, None);
-        self.watches
-            .insert(id, Watched { kind, resource, namespace, fields, fingerprint, listed, absent, trouble, task });
+        let watch = Watch { resource: resource.clone(), namespace, decode, id, news: self.sender.clone() };
+        tokio::spawn(watch.run(self.env.clone()))
+    }
+
+    /// A watch whose task has ended (it can only have panicked) begins anew, and its list tells what was missed.
+    pub fn revive(&mut self) {
+        let ended: Vec<u64> = self.watches.iter().filter(|(_, w)| w.task.is_finished()).map(|(id, _)| *id).collect();
+        for id in ended {
+            let Some(mut watched) = self.watches.remove(&id) else { continue };
+            tracing::error!(kind = %watched.resource.kind, "the watch had ended; it begins anew");
+            self.metrics.count(Id::WatchErrors, &[&watched.resource.kind]);
+            watched.task = self.spawn(id, &watched.resource, watched.namespace.clone(), watched.fields.clone());
+            self.watches.insert(id, watched);
+        }
     }
 
     /// Takes in what a watch tells. False if no decision can depend on it yet: an object of a kind that is still being listed.

@@ -23,7 +23,7 @@ use super::seen::Seen;
 /// Objects that are held whole at the same time while a kind is listed.
 pub const PAGE_OBJECTS_MAX: u32 = 250;
 /// How often a missing kind is looked for.
-pub const MISSING_POLL_SECONDS: u64 = 30;
+pub const MISSING_POLL_SECONDS: u64 = 10;
 /// First and longest pause after an error.
 pub const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
