@@ -103,7 +103,8 @@ impl Compiler<'_> {
 }
 
 /// An expression as a path, for errors: `self.` at the start left out, constants in brackets, calls shortened to `f(…)`.
-pub(super) fn written(expr: &Expr) -> String {
+#[must_use]
+pub fn written(expr: &Expr) -> String {
     match &expr.node {
         ExprNode::Ident(name) => name.clone(),
         ExprNode::Select(base, name) => join_path(&written(base), &name.node),

@@ -31,6 +31,7 @@ mod truth;
 mod types;
 mod value;
 
+pub use access::written;
 pub use error::{ErrorKind, EvalError};
 pub use intern::{INTERN_BYTES_MAX, INTERN_ENTRIES_MAX, Interner};
 pub use machine::STEPS_MAX;
