@@ -9,31 +9,19 @@
     clippy::print_stderr
 )]
 
+#[path = "emit/expressions.rs"]
+mod expressions;
+#[path = "emit/health.rs"]
+mod health;
+#[path = "emit/objects.rs"]
+mod objects;
 #[path = "emit/vm.rs"]
 mod vm;
 
-use tidegate::diagnostic::Sources;
-use tidegate::emit::lua;
-use tidegate::syntax::{self, tree::{KindDecl, Statement}};
-
-fn kinds(text: &str) -> Vec<KindDecl> {
-    let mut sources = Sources::default();
-    let file = sources.add("rules.tide", text);
-    let mut diagnostics = Vec::new();
-    let tree = syntax::parse(&sources, file, &mut diagnostics);
-    assert!(diagnostics.is_empty(), "{text}\n{diagnostics:#?}");
-    tree.statements.into_iter().filter_map(|s| match s { Statement::Kind(k) => Some(k), _ => None }).collect()
-}
-
 #[test]
 fn scratch() {
-    for entry in std::fs::read_dir(std::env::var("SCRATCH").unwrap()).unwrap() {
-        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
-        for kind in kinds(&text) {
-            match lua::script(&kind) {
-                Ok(s) => { println!("{}\n", s.text); vm::Vm::new(&s).unwrap(); }
-                Err(d) => println!("{}: {d:#?}", kind.short.node),
-            }
-        }
+    let Ok(path) = std::env::var("SCRATCH") else { return };
+    for kind in health::kinds(&std::fs::read_to_string(path).unwrap()).unwrap() {
+        println!("{:#?}", tidegate::emit::lua::script(&kind).map(|s| println!("{}", s.text)).err());
     }
 }

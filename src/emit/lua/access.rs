@@ -103,7 +103,11 @@ fn known_type(e: &Expr) -> Ty {
     match path(e).as_deref() {
         Some(["apiVersion" | "kind"]) => Ty::Scalar,
         Some(
-            ["metadata", "name" | "namespace" | "uid" | "generation" | "resourceVersion" | "creationTimestamp" | "deletionTimestamp"],
+            [
+                "metadata",
+                "name" | "namespace" | "uid" | "generation" | "resourceVersion" | "creationTimestamp"
+                | "deletionTimestamp",
+            ],
         ) => Ty::Scalar,
         Some(["metadata", "labels" | "annotations", _]) => Ty::Scalar,
         Some(["metadata", "labels" | "annotations"]) => Ty::Map,

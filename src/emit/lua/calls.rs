@@ -12,9 +12,10 @@ impl Cx<'_> {
         }
         match (name.node.as_str(), args) {
             ("orValue", [other]) => self.or_value(e, base, other).map(Out::Val),
-            ("or", [other]) => self.or_optional(e, base, other).map(Out::Opt),
+            ("or", [other]) => self.once(e.span, |cx| cx.or_optional(e, base, other).map(Out::Opt)),
             ("optMap" | "optFlatMap", [variable, body]) => {
-                self.opt_map(e, base, variable, body, name.node == "optFlatMap").map(Out::Opt)
+                let flat = name.node == "optFlatMap";
+                self.once(e.span, |cx| cx.opt_map(e, base, variable, body, flat).map(Out::Opt))
             }
             ("value", []) => {
                 let optional = self.optional(base)?;
@@ -40,10 +41,18 @@ impl Cx<'_> {
                 return self.refuse(e.span, "Argo CD's Lua has no regular expressions", help);
             }
             (word, _) if is_time(word) => {
-                return self.refuse(e.span, format!("Argo CD's Lua has no `{word}`"), "rules say time with `for` and `within`");
+                return self.refuse(
+                    e.span,
+                    format!("Argo CD's Lua has no `{word}`"),
+                    "rules say time with `for` and `within`",
+                );
             }
             (word, _) => {
-                return self.refuse(e.span, format!("`{word}` is not yet written in Lua"), "leave it to the rules that read the object");
+                return self.refuse(
+                    e.span,
+                    format!("`{word}` is not yet written in Lua"),
+                    "leave it to the rules that read the object",
+                );
             }
         };
         Some(Out::Val(value))
@@ -52,7 +61,11 @@ impl Cx<'_> {
     fn size(&mut self, of: &Expr) -> Option<Val> {
         let value = self.val(of)?;
         match value.ty {
-            Ty::Str => self.refuse(of.span, "Lua counts the bytes of a string, not its characters", "compare it with `\"\"` instead"),
+            Ty::Str => self.refuse(
+                of.span,
+                "Lua counts the bytes of a string, not its characters",
+                "compare it with `\"\"` instead",
+            ),
             Ty::List => {
                 let value = self.named(value);
                 let lua = L::Len(Box::new(value.lua.clone()));
@@ -77,7 +90,12 @@ impl Cx<'_> {
                 let call = self.helper("str", vec![value.lua]);
                 Some(Val::maybe(call, Ty::Str, value.absent, value.hint))
             }
-            _ => Some(Val { lua: L::call("tostring", vec![value.lua]), ty: Ty::Str, total: value.guard.is_empty(), ..value }),
+            _ => Some(Val {
+                lua: L::call("tostring", vec![value.lua]),
+                ty: Ty::Str,
+                total: value.guard.is_empty(),
+                ..value
+            }),
         }
     }
 
@@ -186,7 +204,14 @@ impl Cx<'_> {
         let L::Name(lua) = &held else { return None };
         self.vars.push(super::cx::Var { name: variable.clone(), lua: lua.clone(), ty: of.ty });
         let made = if flat {
-            self.optional(body).map(|o| Val { lua: o.lua, guard: o.guard, ty: o.ty, total: true, absent: o.absent, hint: o.hint })
+            self.optional(body).map(|o| Val {
+                lua: o.lua,
+                guard: o.guard,
+                ty: o.ty,
+                total: true,
+                absent: o.absent,
+                hint: o.hint,
+            })
         } else {
             self.val(body)
         };

@@ -10,8 +10,25 @@ use crate::syntax::tree::Expr;
 
 /// Beside the helpers: what Lua and Argo CD define, and what every script defines.
 const TAKEN: &[&str] = &[
-    "obj", "hs", "type", "pairs", "ipairs", "next", "tostring", "tonumber", "table", "string", "math", "os", "select",
-    "unpack", "error", "pcall", "actionParams", "_G", "condition",
+    "obj",
+    "hs",
+    "type",
+    "pairs",
+    "ipairs",
+    "next",
+    "tostring",
+    "tonumber",
+    "table",
+    "string",
+    "math",
+    "os",
+    "select",
+    "unpack",
+    "error",
+    "pcall",
+    "actionParams",
+    "_G",
+    "condition",
 ];
 
 /// More local variables than this in one function Lua's compilers may refuse (they stop at 200 registers).
@@ -46,6 +63,8 @@ pub(super) struct Cx<'t> {
     pub blocks: Vec<Vec<S>>,
     /// Values that have a local variable already, for each block.
     made: Vec<Vec<(L, Vec<L>, L)>>,
+    /// What came of expressions that need statements, for each block.
+    outs: Vec<Vec<(Span, Out)>>,
     /// Variables that hold tables: by value, for those of the script itself.
     tables: BTreeMap<String, String>,
     table_names: BTreeSet<String>,
@@ -71,6 +90,7 @@ impl<'t> Cx<'t> {
             naming: None,
             blocks: vec![Vec::new()],
             made: vec![Vec::new()],
+            outs: vec![Vec::new()],
             tables: BTreeMap::new(),
             table_names: BTreeSet::from(["obj".to_owned()]),
             names,
@@ -82,7 +102,8 @@ impl<'t> Cx<'t> {
 
     /// Says that Lua cannot do it.
     pub(super) fn refuse<T>(&mut self, span: Span, message: impl Into<String>, help: &str) -> Option<T> {
-        let diagnostic = Diagnostic::error(Code::NOT_IN_LUA, span, message).label("in health, Argo CD's Lua must say it too");
+        let diagnostic =
+            Diagnostic::error(Code::NOT_IN_LUA, span, message).label("in health, Argo CD's Lua must say it too");
         self.diagnostics.push(if help.is_empty() { diagnostic } else { diagnostic.help(help) });
         None
     }
@@ -120,13 +141,15 @@ impl<'t> Cx<'t> {
     /// Runs `make` as if it stood in the script itself, outside of all macros.
     pub(super) fn at_root<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> T {
         let blocks = self.blocks.split_off(1);
-        let cached = self.made.split_off(1);
+        let cached = (self.made.split_off(1), self.outs.split_off(1));
         let vars = std::mem::take(&mut self.vars);
         let result = make(self);
         self.blocks.truncate(1);
         self.blocks.extend(blocks);
         self.made.truncate(1);
-        self.made.extend(cached);
+        self.made.extend(cached.0);
+        self.outs.truncate(1);
+        self.outs.extend(cached.1);
         self.vars = vars;
         result
     }
@@ -135,8 +158,10 @@ impl<'t> Cx<'t> {
     pub(super) fn in_block<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> (T, Vec<S>) {
         self.blocks.push(Vec::new());
         self.made.push(Vec::new());
+        self.outs.push(Vec::new());
         let result = make(self);
         self.made.pop();
+        self.outs.pop();
         (result, self.blocks.pop().unwrap_or_default())
     }
 
@@ -186,6 +211,18 @@ impl<'t> Cx<'t> {
         let name = self.local(&value.hint.clone(), Some(value.lua.clone()));
         self.remember(value.lua.clone(), Vec::new(), name.clone());
         Val { guard: renamed(&value, &name), lua: name, ..value }
+    }
+
+    /// What `make` makes of an expression, or what came of it before in a block that is seen from here.
+    pub(super) fn once(&mut self, span: Span, make: impl FnOnce(&mut Self) -> Option<Out>) -> Option<Out> {
+        if let Some((_, known)) = self.outs.iter().flatten().find(|(s, _)| *s == span) {
+            return Some(known.clone());
+        }
+        let made = make(self)?;
+        if let Some(outs) = self.outs.last_mut() {
+            outs.push((span, made.clone()));
+        }
+        Some(made)
     }
 
     /// A new local variable in the current block.

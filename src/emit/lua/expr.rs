@@ -22,7 +22,9 @@ impl Cx<'_> {
     pub(super) fn optional(&mut self, e: &Expr) -> Option<Opt> {
         match self.value(e)? {
             Out::Opt(optional) => Some(optional),
-            Out::Val(_) => self.refuse(e.span, "a value stands where an optional is asked", "write `.?field` for the last step"),
+            Out::Val(_) => {
+                self.refuse(e.span, "a value stands where an optional is asked", "write `.?field` for the last step")
+            }
         }
     }
 
@@ -35,7 +37,11 @@ impl Cx<'_> {
             ExprNode::Int(i) if i.unsigned_abs() <= WHOLE_MAX => Val::sure(L::int(*i), Ty::Int),
             ExprNode::Uint(u) if *u <= WHOLE_MAX => Val::sure(L::Num(u.to_string()), Ty::Int),
             ExprNode::Int(_) | ExprNode::Uint(_) => {
-                return self.refuse(e.span, "Lua's numbers are exact up to 2^53 only", "compare it as a string, or leave it out");
+                return self.refuse(
+                    e.span,
+                    "Lua's numbers are exact up to 2^53 only",
+                    "compare it as a string, or leave it out",
+                );
             }
             ExprNode::Double(d) => Val::sure(L::Num(d.to_string()), Ty::Double),
             ExprNode::String(text) => Val::sure(L::string(text), Ty::Str),
@@ -46,10 +52,14 @@ impl Cx<'_> {
             ExprNode::OptIndex(base, key) => return self.index(e, base, key, true),
             ExprNode::Call(name, args) => return self.call(e, name, None, args),
             ExprNode::Method(base, name, args) => return self.method(e, base, name, args),
-            ExprNode::Macro(op, range, names, bodies) => return self.list_macro(e, *op, range, names, bodies).map(Out::Val),
+            ExprNode::Macro(op, range, names, bodies) => {
+                return self.list_macro(e, *op, range, names, bodies).map(Out::Val);
+            }
             ExprNode::Neg(a) => self.negative(a)?,
             ExprNode::Binary(op, a, b) => self.arithmetic(e, *op, a, b)?,
-            ExprNode::Conditional(c, a, b) => self.conditional(e, c, a, b)?,
+            ExprNode::Conditional(c, a, b) => {
+                return self.once(e.span, |cx| cx.conditional(e, c, a, b).map(Out::Val));
+            }
             ExprNode::List(items) => {
                 let items = items.iter().map(|item| self.val(item)).collect::<Option<Vec<_>>>()?;
                 Val::made_of(L::List(items.iter().map(|v| v.lua.clone()).collect()), Ty::List, &items)
@@ -202,7 +212,8 @@ impl Cx<'_> {
             BinaryOp::Sub => "-",
             BinaryOp::Mul => "*",
             _ => {
-                let help = "Lua divides without rounding and cannot tell whole numbers from others: compare products instead";
+                let help =
+                    "Lua divides without rounding and cannot tell whole numbers from others: compare products instead";
                 return self.refuse(e.span, "`/` and `%` have no Lua", help);
             }
         };
@@ -293,7 +304,9 @@ pub(super) fn only_base(e: &Expr, var: &str) -> bool {
     match &e.node {
         ExprNode::Ident(name) => name != var,
         ExprNode::Select(base, _) | ExprNode::OptSelect(base, _) => is_var(base) || only_base(base, var),
-        ExprNode::Index(a, b) | ExprNode::OptIndex(a, b) | ExprNode::Binary(_, a, b) => only_base(a, var) && only_base(b, var),
+        ExprNode::Index(a, b) | ExprNode::OptIndex(a, b) | ExprNode::Binary(_, a, b) => {
+            only_base(a, var) && only_base(b, var)
+        }
         ExprNode::Has(a) | ExprNode::Not(a) | ExprNode::Neg(a) => only_base(a, var),
         ExprNode::Call(_, args) | ExprNode::List(args) => every(args),
         ExprNode::Method(base, _, args) => only_base(base, var) && every(args),

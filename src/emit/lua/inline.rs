@@ -7,7 +7,9 @@ pub(super) fn single_uses(mut body: Vec<S>) -> Vec<S> {
     let mut at = 0;
     while let Some(statement) = body.get(at) {
         let found = match statement {
-            S::Local(name, Some(value @ L::Call(helper, _))) if helper == "fields" => Some((name.clone(), value.clone())),
+            S::Local(name, Some(value @ L::Call(helper, _))) if helper == "fields" => {
+                Some((name.clone(), value.clone()))
+            }
             _ => None,
         };
         let rest = body.get(at + 1..).unwrap_or_default();

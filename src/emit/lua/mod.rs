@@ -28,7 +28,11 @@ use self::code::{L, S};
 use self::cx::Cx;
 use self::value::Ty;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::expr::cut;
 use crate::syntax::tree::{Expr, HealthWord, KindDecl, KindLine, Text, TextPart};
+
+/// The longest expression that a message shows where it has no value.
+const PATH_BYTES_MAX: usize = 80;
 
 /// A health script.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +97,9 @@ struct Line<'t> {
 impl<'t> Line<'t> {
     fn of(line: &'t KindLine) -> Option<Line<'t>> {
         match line {
-            KindLine::Health { status, message, when, .. } => Some(Line { status: status.node, message, when: when.as_ref() }),
+            KindLine::Health { status, message, when, .. } => {
+                Some(Line { status: status.node, message, when: when.as_ref() })
+            }
             _ => None,
         }
     }
@@ -166,7 +172,7 @@ fn shown(cx: &mut Cx<'_>, expr: &Expr) -> Option<L> {
         return Some(cx.helper("text", vec![value.lua]));
     }
     let path = match value.absent.as_str() {
-        "" => Some(crate::expr::written(expr)),
+        "" => Some(cut(crate::syntax::print_expr(expr), PATH_BYTES_MAX)),
         known => known.strip_prefix("<absent: ").and_then(|rest| rest.strip_suffix('>')).map(str::to_owned),
     };
     let Some(path) = path else {

@@ -24,7 +24,9 @@ impl Cx<'_> {
                 name.node == "hasValue" || STRING_TESTS.iter().any(|(method, ..)| name.node == *method)
             }
             ExprNode::Conditional(_, a, b) => self.is_bool(a) && self.is_bool(b),
-            ExprNode::Ident(name) => self.let_of(name).and_then(|at| self.lets.get(at)).is_some_and(|l| self.is_bool(l.expr)),
+            ExprNode::Ident(name) => {
+                self.let_of(name).and_then(|at| self.lets.get(at)).is_some_and(|l| self.is_bool(l.expr))
+            }
             _ => false,
         }
     }
@@ -39,7 +41,9 @@ impl Cx<'_> {
                 let both = [self.truth(a, want)?, self.truth(b, want)?];
                 Some(if (*op == BinaryOp::And) == want { L::all(both) } else { L::any(both) })
             }
-            ExprNode::Binary(op @ (BinaryOp::Eq | BinaryOp::Ne), a, b) => self.equal(a, b, (*op == BinaryOp::Eq) == want),
+            ExprNode::Binary(op @ (BinaryOp::Eq | BinaryOp::Ne), a, b) => {
+                self.equal(a, b, (*op == BinaryOp::Eq) == want)
+            }
             ExprNode::Binary(op @ (BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge), a, b) => {
                 self.order(e, *op, a, b, want)
             }
@@ -73,9 +77,7 @@ impl Cx<'_> {
         let value = self.val(e)?;
         let literal = if want { L::True } else { L::False };
         Some(match value.ty {
-            Ty::Dyn | Ty::Scalar | Ty::Bool => {
-                L::all(value.guard.into_iter().chain([L::op("==", value.lua, literal)]))
-            }
+            Ty::Dyn | Ty::Scalar | Ty::Bool => L::all(value.guard.into_iter().chain([L::op("==", value.lua, literal)])),
             _ => L::False,
         })
     }
@@ -215,7 +217,11 @@ impl Cx<'_> {
                 let item = self.val(item)?;
                 let item = self.total(item);
                 guards.extend(item.guard.iter().cloned());
-                tests.push(self.same(&Val { guard: Vec::new(), ..x.clone() }, &Val { guard: Vec::new(), ..item }, want));
+                tests.push(self.same(
+                    &Val { guard: Vec::new(), ..x.clone() },
+                    &Val { guard: Vec::new(), ..item },
+                    want,
+                ));
             }
             // Where one of literals is equal, x is there.
             let literal = tests.iter().all(|t| matches!(t, L::Op("==", _, b) if b.is_literal()));
@@ -228,13 +234,22 @@ impl Cx<'_> {
         if let (Ty::Map, L::Str(key)) = (range.ty, &x.lua) {
             let field = self.table(&range.lua, &range.hint).field(key);
             let absent = L::op("==", field.clone(), L::Nil);
-            return Some(if want { field.present() } else { L::all(range.guard.into_iter().chain([absent])) });
+            let is_map = range.lua.clone().is_type("table");
+            return Some(if want { field.present() } else { L::all(range.guard.into_iter().chain([is_map, absent])) });
         }
         let call = self.helper("contains", vec![range.lua, x.lua]);
         Some(if want { call } else { L::op("==", call, L::False) })
     }
 
-    fn quantify(&mut self, e: &Expr, op: MacroOp, range: &Expr, names: &[Name], bodies: &[Expr], want: bool) -> Option<L> {
+    fn quantify(
+        &mut self,
+        e: &Expr,
+        op: MacroOp,
+        range: &Expr,
+        names: &[Name],
+        bodies: &[Expr],
+        want: bool,
+    ) -> Option<L> {
         let ([name], [body]) = (names, bodies) else { return self.refuse(e.span, "this macro has no Lua", "") };
         let list = self.val(range)?;
         let list = self.total(list);
@@ -254,7 +269,11 @@ impl Cx<'_> {
         if name.node == "hasValue" {
             let optional = self.optional(base)?;
             let absent = L::op("==", optional.lua.clone(), L::Nil);
-            return Some(if want { optional.lua.present() } else { L::all(optional.guard.into_iter().chain([absent])) });
+            return Some(if want {
+                optional.lua.present()
+            } else {
+                L::all(optional.guard.into_iter().chain([absent]))
+            });
         }
         let found = STRING_TESTS.iter().find(|(method, ..)| name.node == *method);
         let (Some((method, helper, open)), [arg]) = (found, args) else {
@@ -276,7 +295,9 @@ fn defaulted<'e>(a: &'e Expr, b: &'e Expr) -> Option<(&'e Expr, &'e Expr, &'e Ex
     let [default] = args.as_slice() else { return None };
     let alike = matches!(
         (&default.node, &b.node),
-        (ExprNode::String(_), ExprNode::String(_)) | (ExprNode::Int(_), ExprNode::Int(_)) | (ExprNode::Bool(_), ExprNode::Bool(_))
+        (ExprNode::String(_), ExprNode::String(_))
+            | (ExprNode::Int(_), ExprNode::Int(_))
+            | (ExprNode::Bool(_), ExprNode::Bool(_))
     );
     (name.node == "orValue" && alike).then_some((base, default, b))
 }
