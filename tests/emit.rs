@@ -15,13 +15,12 @@ mod expressions;
 mod health;
 #[path = "emit/objects.rs"]
 mod objects;
+#[path = "emit/refused.rs"]
+mod refused;
+#[path = "support/skip.rs"]
+#[allow(dead_code)]
+mod skip;
+#[path = "emit/text.rs"]
+mod text;
 #[path = "emit/vm.rs"]
 mod vm;
-
-#[test]
-fn scratch() {
-    let Ok(path) = std::env::var("SCRATCH") else { return };
-    for kind in health::kinds(&std::fs::read_to_string(path).unwrap()).unwrap() {
-        println!("{:#?}", tidegate::emit::lua::script(&kind).map(|s| println!("{}", s.text)).err());
-    }
-}

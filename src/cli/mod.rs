@@ -6,6 +6,7 @@
 
 mod check;
 mod compile;
+mod emit;
 mod explain;
 mod files;
 mod fmt;
@@ -65,6 +66,8 @@ enum Verb {
     Plan(plan::Args),
     /// Show what waits for what: waves, gates, actions
     Graph(graph::Args),
+    /// Print the rules as text for other systems: health checks for Argo CD, roles
+    Emit(emit::Args),
     /// Play scenarios: the controller on a cluster in memory, in virtual time
     Rehearse(rehearse::Args),
     /// Run the controller: watch a cluster and do what the rules say
@@ -80,6 +83,7 @@ fn dispatch(verb: Verb, out: &mut Out) -> anyhow::Result<Exit> {
         Verb::Compile(args) => compile::run(&args, out),
         Verb::Plan(args) => plan::run(&args, out),
         Verb::Graph(args) => graph::run(&args, out),
+        Verb::Emit(args) => emit::run(&args, out),
         Verb::Rehearse(args) => rehearse::run(&args, out),
         Verb::Run(args) => run::run(&args, out),
         Verb::Explain(args) => explain::run(&args, out),

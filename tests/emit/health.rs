@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use proptest::test_runner::{Config, TestCaseError, TestRng, TestRunner};
 use serde_json::Value as Json;
@@ -17,6 +18,7 @@ use tidegate::syntax::{
 };
 
 use crate::objects::{Shape, words};
+use crate::skip;
 use crate::vm::Vm;
 
 /// Objects a kind.
@@ -99,5 +101,111 @@ fn built_in_kinds_agree_on_any_object() {
     for kind in &book.kinds {
         let source = LIBRARY.iter().find(|(name, _)| *name == format!("rules/{}.tide", kind.short)).unwrap().1;
         agree_on_any_object(kind, source);
+    }
+}
+
+#[test]
+fn kinds_without_lines_agree_on_any_object() {
+    let book = book("kind widget = example.org/v1 Widget (widgets)\n");
+    let kind = book.kind(book.kind_by_short("widget").unwrap()).unwrap();
+    agree_on_any_object(kind, "\"Reconciling\" \"Stalled\" \"Ready\"");
+}
+
+#[test]
+fn cases_of_argocd_agree() {
+    let Some(corpus) = skip::corpus("cases_of_argocd_agree") else { return };
+    let yaml = |path: &Path| serde_yaml::from_str::<Json>(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let (book, mut cases) = (book(""), 0);
+    for kind in &book.kinds {
+        let folder = corpus.join("health").join(format!("{}_{}", kind.group, kind.kind));
+        if !folder.exists() {
+            continue;
+        }
+        let vm = Vm::new(&script(kind)).unwrap();
+        for case in yaml(&folder.join("health_test.yaml"))["tests"].as_array().unwrap() {
+            let path = case["inputPath"].as_str().unwrap();
+            let wanted = ["status", "message"].map(|key| case["healthStatus"][key].as_str().unwrap_or("").to_owned());
+            let (status, message) = vm.health(&yaml(&folder.join(path))).unwrap();
+            assert_eq!([status, message], wanted, "{} {path}", kind.short);
+            cases += 1;
+        }
+    }
+    println!("{cases} cases of Argo CD");
+    assert!(cases >= 17);
+}
+
+/// Lines, and the statuses of objects in order: what reads wrong at first sight.
+#[test]
+fn statuses() {
+    let cases = [
+        // Absent is an error, not false; an error is not true either way round.
+        (
+            "healthy \"\" when !(self.status.phase == \"a\")",
+            "{} | {status: {phase: b}} | {status: {phase: a}}",
+            "- H -",
+        ),
+        (
+            "healthy \"\" when !has(self.status.phase)",
+            "{} | {status: {}} | {status: {phase: a}} | {status: 5}",
+            "- H - H",
+        ),
+        (
+            "healthy \"\" when self.status.ok || self.status.sure",
+            "{status: {sure: true}} | {status: {ok: false}}",
+            "H -",
+        ),
+        (
+            "healthy \"\" when !(self.status.ok && self.status.sure)",
+            "{status: {sure: false}} | {status: {ok: true}}",
+            "H -",
+        ),
+        // Nothing is in an empty list; everything is so of it.
+        (
+            "healthy \"\" when self.status.c.all(c, c.ok)",
+            "{status: {c: []}} | {status: {}} | {status: {c: [{ok: true}, {}]}}",
+            "H - -",
+        ),
+        (
+            "healthy \"\" when !self.status.c.exists(c, c.ok)",
+            "{status: {c: [{}]}} | {status: {c: [{ok: false}]}}",
+            "- H",
+        ),
+        // false is a value, not an absence.
+        ("healthy \"\" when self.spec.?on.orValue(true) == true", "{spec: {on: false}} | {spec: {}} | {}", "- H -"),
+        ("let flag = self.?spec.?on.orValue(true)\n healthy \"{flag}\" when true", "{spec: {on: false}}", "Hfalse"),
+        // Numbers as Argo CD's Lua has them, shown as the engine shows them.
+        (
+            "healthy \"{self.n} {self.n + 1} {self.d}\" when true",
+            "{n: 3, d: 1.5} | {n: 1000000, d: 1.0e+30}",
+            "H3 4 1.5 H1000000 1000001 1e+30",
+        ),
+        // Keys of a map come in order.
+        ("healthy \"{self.m.map(k, k).join('')}\" when true", "{m: {c: 1, a: 1, b: 1}}", "Habc"),
+        (
+            "healthy \"{self.m.filter(k, k.startsWith('é')).join('')}\" when true",
+            "{m: {éa: 1, e: 1, ê: 1, é: 1}}",
+            "Hééa",
+        ),
+        // What open libraries are for.
+        (
+            "healthy \"{self.s.split('%').join('|')}\" when self.s.endsWith('.') && self.s.contains('%d')",
+            "{s: 'a%d%.'} | {s: 'x.'}",
+            "Ha|d|. -",
+        ),
+    ];
+    for (lines, objects, wanted) in cases {
+        let text = format!("kind k = example.org/v1 K (ks) {{\n {lines}\n progressing \"\" otherwise\n}}\n");
+        let book = book(&text);
+        let kind = book.kind(book.kind_by_short("k").unwrap()).unwrap();
+        let vm = Vm::new(&script(kind)).unwrap();
+        let found = objects.split(" | ").map(|object| {
+            let object: Json = serde_yaml::from_str(object).unwrap();
+            agree(kind, &vm, &object).unwrap_or_else(|e| panic!("{e}\n{}", script(kind).text));
+            match vm.health(&object).unwrap() {
+                (status, message) if status == "Healthy" => format!("H{message}"),
+                _ => "-".to_owned(),
+            }
+        });
+        assert_eq!(found.collect::<Vec<_>>().join(" "), wanted, "{lines}\n{}", script(kind).text);
     }
 }

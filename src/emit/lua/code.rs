@@ -85,7 +85,7 @@ impl L {
         L::op("~=", self, L::Nil)
     }
 
-    pub(super) fn is_type(self, name: &str) -> L {
+    pub(super) fn type_is(self, name: &str) -> L {
         L::op("==", L::call("type", vec![self]), L::string(name))
     }
 

@@ -202,7 +202,7 @@ impl Cx<'_> {
             return Some(value);
         }
         let mut value = self.named(value);
-        value.guard.push(value.lua.clone().is_type(lua_type));
+        value.guard.push(value.lua.clone().type_is(lua_type));
         Some(Val { total: false, ty, ..value })
     }
 

@@ -168,7 +168,6 @@ local function contains(v, x)
     end
     return false
   end
-  if type(x) == "table" and next(v) ~= nil then return nil end
   return v[x] ~= nil
 end
 "#,

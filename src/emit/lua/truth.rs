@@ -234,7 +234,7 @@ impl Cx<'_> {
         if let (Ty::Map, L::Str(key)) = (range.ty, &x.lua) {
             let field = self.table(&range.lua, &range.hint).field(key);
             let absent = L::op("==", field.clone(), L::Nil);
-            let is_map = range.lua.clone().is_type("table");
+            let is_map = range.lua.clone().type_is("table");
             return Some(if want { field.present() } else { L::all(range.guard.into_iter().chain([is_map, absent])) });
         }
         let call = self.helper("contains", vec![range.lua, x.lua]);

@@ -1,0 +1,145 @@
+//! `emit TARGET RULES…`: the rules as text for other systems.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+
+use super::format::FormatArg;
+use super::rulebook::{self, Loaded, RulebookArgs};
+use super::{Exit, Out};
+use crate::emit::{ArgocdCmOptions, RbacOptions, argocd_cm, rbac};
+
+/// Arguments of `emit`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    target: Target,
+}
+
+/// What can be emitted.
+#[derive(Debug, clap::Subcommand)]
+enum Target {
+    /// A ConfigMap argocd-cm: a health check for each kind that the rules read and Argo CD has none for
+    ArgocdCm(ArgocdCmArgs),
+    /// Roles and bindings: what the controller may do with these rules, and nothing else
+    Rbac(RbacArgs),
+    /// Not yet
+    #[command(hide = true)]
+    ArgocdCr(NotYet),
+    /// Not yet
+    #[command(hide = true)]
+    Flux(NotYet),
+    /// Not yet
+    #[command(hide = true)]
+    Hooks(NotYet),
+    /// Not yet
+    #[command(hide = true)]
+    Notifications(NotYet),
+    /// Not yet
+    #[command(hide = true)]
+    Admission(NotYet),
+}
+
+#[derive(Debug, clap::Args)]
+struct ArgocdCmArgs {
+    #[command(flatten)]
+    rules: RulesArgs,
+    /// Argo CD's namespace [default: that of the rules' application, else argocd]
+    #[arg(long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// Also the kinds that no rule reads, and those that Argo CD has a check for
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct RbacArgs {
+    #[command(flatten)]
+    rules: RulesArgs,
+    /// Where the controller runs
+    #[arg(long, value_name = "NAMESPACE", default_value = "tidegate")]
+    namespace: String,
+    /// The controller's ServiceAccount
+    #[arg(long, value_name = "NAME", default_value = "tidegate")]
+    service_account: String,
+    /// As given to `run`: the controller watches this namespace only; may be given several times [default: all]
+    #[arg(long, value_name = "NAMESPACE")]
+    watch_namespace: Vec<String>,
+    /// Rights for mlops.dev/on-success-trigger too: whoever may annotate a job may then restart what is in its namespace
+    #[arg(long)]
+    triggers: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct RulesArgs {
+    /// Rule files, or folders of them
+    #[arg(required = true, value_name = "RULES")]
+    rules: Vec<PathBuf>,
+    #[command(flatten)]
+    rulebook: RulebookArgs,
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+#[derive(Debug, clap::Args)]
+struct NotYet {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    rest: Vec<String>,
+}
+
+/// Runs the verb: the text goes to standard output.
+///
+/// # Errors
+/// When the files cannot be read, or the target is not built yet.
+pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
+    match &args.target {
+        Target::ArgocdCm(args) => emit_argocd_cm(args, out),
+        Target::Rbac(args) => emit_rbac(args, out),
+        Target::ArgocdCr(_) => not_yet("argocd-cr"),
+        Target::Flux(_) => not_yet("flux"),
+        Target::Hooks(_) => not_yet("hooks"),
+        Target::Notifications(_) => not_yet("notifications"),
+        Target::Admission(_) => not_yet("admission"),
+    }
+}
+
+fn not_yet(target: &str) -> anyhow::Result<Exit> {
+    bail!("`emit {target}` is not built yet; there are `emit argocd-cm` and `emit rbac`")
+}
+
+fn load(args: &RulesArgs, out: &mut Out) -> anyhow::Result<Result<Loaded, Exit>> {
+    rulebook::load(&args.rules, &args.rulebook, args.format.resolve(out), out)
+}
+
+fn emit_argocd_cm(args: &ArgocdCmArgs, out: &mut Out) -> anyhow::Result<Exit> {
+    let loaded = match load(&args.rules, out)? {
+        Ok(loaded) => loaded,
+        Err(exit) => return Ok(exit),
+    };
+    let options = ArgocdCmOptions { namespace: args.namespace.clone(), all: args.all };
+    match argocd_cm(&loaded.rulebook, &options) {
+        Ok(text) => {
+            out.print(&text)?;
+            Ok(Exit::FINE)
+        }
+        Err(errors) => {
+            rulebook::say(&loaded.sources, &errors, args.rules.format.resolve(out), out);
+            Ok(Exit::FOUND)
+        }
+    }
+}
+
+fn emit_rbac(args: &RbacArgs, out: &mut Out) -> anyhow::Result<Exit> {
+    let loaded = match load(&args.rules, out)? {
+        Ok(loaded) => loaded,
+        Err(exit) => return Ok(exit),
+    };
+    let options = RbacOptions {
+        namespace: args.namespace.clone(),
+        service_account: args.service_account.clone(),
+        watch_namespaces: args.watch_namespace.clone(),
+        triggers: args.triggers,
+    };
+    out.print(&rbac(&loaded.rulebook, &loaded.sources, &options))?;
+    Ok(Exit::FINE)
+}

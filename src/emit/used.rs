@@ -1,0 +1,43 @@
+//! What the rules read and write.
+
+use std::collections::BTreeSet;
+
+use crate::rulebook::{Action, KindIx, ObjectRef, Rule, Rulebook, Verb};
+
+/// The kinds whose health matters to waves: those that conditions ask about, models, order, reports. What is only written to is not
+/// among them.
+#[must_use]
+pub fn kinds_read(rulebook: &Rulebook) -> BTreeSet<KindIx> {
+    let mut kinds = BTreeSet::new();
+    for rule in &rulebook.rules {
+        kinds.extend(rule.terms.iter().map(|term| term.source.kind));
+    }
+    for after in &rulebook.afters {
+        kinds.insert(after.subject.kind);
+        kinds.extend(after.after.iter().map(|(object, _)| object.kind));
+    }
+    for model in &rulebook.models {
+        kinds.extend(model.steps.iter().map(|(_, object)| object.kind));
+        kinds.insert(model.served_by.kind);
+    }
+    kinds.extend(rulebook.reports.iter().map(|report| report.source.kind));
+    kinds
+}
+
+/// All actions of a rule.
+pub fn actions(rule: &Rule) -> impl Iterator<Item = &Action> {
+    rule.then.iter().chain(&rule.otherwise)
+}
+
+/// The object that an action changes; none for an Event alone.
+#[must_use]
+pub fn target(verb: &Verb) -> Option<&ObjectRef> {
+    match verb {
+        Verb::Restart { target, .. }
+        | Verb::Refresh { target, .. }
+        | Verb::Annotate { target, .. }
+        | Verb::Label { target, .. } => Some(target),
+        Verb::Sync { application } => Some(application),
+        Verb::Notify { application, .. } => application.as_ref(),
+    }
+}
