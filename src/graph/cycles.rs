@@ -26,7 +26,10 @@ struct Step {
 /// Reports cycles over edges that wait. Where a choice is decided by its other sides, edges from sides that come later stop to be waits, so that what remains is
 /// acyclic.
 pub(super) fn check(graph: &mut Graph) {
-    let (order, stuck) = settle(graph);
+    if settle(graph, false).1.is_empty() {
+        return;
+    }
+    let (order, stuck) = settle(graph, true);
     if stuck.is_empty() {
         let late = |edge: &EdgeIndex| {
             graph.dag.edge_endpoints(*edge).is_some_and(|(from, to)| order.get(from.index()) > order.get(to.index()))
@@ -57,8 +60,9 @@ fn waits(graph: &Graph, edge: EdgeIndex) -> bool {
     graph.dag.edge_weight(edge).is_some_and(|e| e.waits)
 }
 
-/// Kahn's algorithm: the place of each node in an order in which everything can happen, and the nodes that never can. A choice is ready when one side is.
-fn settle(graph: &Graph) -> (Vec<usize>, BTreeSet<NodeIndex>) {
+/// Kahn's algorithm: the place of each node in an order in which everything can happen, and the nodes that never can. With `choose`, a choice is ready when
+/// one side is.
+fn settle(graph: &Graph, choose: bool) -> (Vec<usize>, BTreeSet<NodeIndex>) {
     let count = graph.dag.node_count();
     let mut missing = vec![0usize; count];
     for edge in graph.dag.edge_references().filter(|e| e.weight().waits) {
@@ -66,7 +70,7 @@ fn settle(graph: &Graph) -> (Vec<usize>, BTreeSet<NodeIndex>) {
             *n += 1;
         }
     }
-    let choice = |node: NodeIndex| matches!(graph.dag.node_weight(node), Some(Node::Choice { .. }));
+    let choice = |node: NodeIndex| choose && matches!(graph.dag.node_weight(node), Some(Node::Choice { .. }));
     let mut order = vec![usize::MAX; count];
     let mut ready: VecDeque<NodeIndex> =
         graph.dag.node_indices().filter(|n| missing.get(n.index()) == Some(&0)).collect();

@@ -1,6 +1,6 @@
 //! The waves that `after` asks for, and the layers of the whole graph.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use petgraph::graph::{EdgeIndex, NodeIndex};
 use petgraph::visit::EdgeRef;
@@ -44,14 +44,15 @@ pub(super) fn waves(graph: &mut Graph) {
             .diagnostics
             .push(found.help(format!("let a rule say it: `when {earlier} … block wave N of application …`")));
     }
-    wanted(graph, &pairs);
-    for pair in &pairs {
+    let circling = wanted(graph, &pairs);
+    // What `after` alone orders in a circle is reported as a cycle.
+    for pair in pairs.iter().filter(|pair| !(circling.contains(&pair.earlier) && circling.contains(&pair.later))) {
         check(graph, pair);
     }
 }
 
-/// Fills `wave_wanted`, in the order of `after`; what runs in a circle keeps its wave.
-fn wanted(graph: &mut Graph, pairs: &[Pair]) {
+/// Fills `wave_wanted`, in the order of `after`. What runs in a circle, or comes after such, keeps its wave and comes back.
+fn wanted(graph: &mut Graph, pairs: &[Pair]) -> BTreeSet<NodeIndex> {
     let mut missing: BTreeMap<NodeIndex, usize> = BTreeMap::new();
     let mut next: BTreeMap<NodeIndex, Vec<NodeIndex>> = BTreeMap::new();
     for pair in pairs {
@@ -74,6 +75,7 @@ fn wanted(graph: &mut Graph, pairs: &[Pair]) {
             }
         }
     }
+    missing.into_iter().filter(|(_, n)| *n > 0).map(|(node, _)| node).collect()
 }
 
 fn check(graph: &mut Graph, pair: &Pair) {

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use super::build::{Builder, app_name};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::manifests::{Object, Phase, Platform};
-use crate::rulebook::{AppName, Block, Rule, Rulebook, Term, Test};
+use super::model::Graph;
+use crate::rulebook::{AppName, Block, Origin, Rule, Rulebook, Term, Test};
 use crate::syntax::tree::Predicate;
 
 /// What holds one edge of a block.
@@ -113,14 +114,14 @@ impl BlockMeans {
         (&self.rule, &self.application, self.wave)
     }
 
-    pub(super) fn diagnostics(&self) -> Vec<Diagnostic> {
+    pub(super) fn diagnostics(&self, graph: &Graph) -> Vec<Diagnostic> {
         let mut found = Vec::new();
         for edge in &self.edges {
             let Means::Impossible { why, help, place } = &edge.means else { continue };
             let message = format!("`block wave {}` waits for what it holds itself: {why}", self.wave);
             let what = edge.object.clone().unwrap_or_else(|| edge.what.clone());
             let diagnostic = Diagnostic::error(Code::BLOCK, self.place, message).help(help.clone());
-            let diagnostic = diagnostic.related(edge.place, format!("waits for `{}`", edge.what));
+            let diagnostic = diagnostic.related(edge.place, format!("waits for `{}`", graph.short(&edge.what)));
             found.push(diagnostic.related(*place, format!("the wave of {what}")));
         }
         found
@@ -140,6 +141,10 @@ impl Builder<'_> {
         let mut edges = Vec::new();
         let at = At { rule, wave: block.wave, application: &application };
         self.test(&at, &rule.when, true, &mut edges);
+        if matches!(rule.origin, Origin::Annotation(_)) {
+            // An annotation is one place.
+            edges.iter_mut().for_each(|edge| edge.place = place);
+        }
         BlockMeans { rule: rule.name.clone(), application, wave: block.wave, place, edges }
     }
 
@@ -241,7 +246,9 @@ impl Builder<'_> {
             }
             Some(Phase::PreSync | Phase::Sync) => {}
         }
-        if !plain {
+        if is_application(object) {
+            Means::Hook { why: "an Application shows its old health until it has seen the new commit".to_owned() }
+        } else if !plain {
             Means::Hook { why: "a wave waits for success alone".to_owned() }
         } else if term.lasting.is_some() {
             Means::Hook { why: "health does not say for how long".to_owned() }
@@ -249,6 +256,10 @@ impl Builder<'_> {
             Means::Health { kind: short }
         }
     }
+}
+
+fn is_application(object: &Object) -> bool {
+    &*object.group == "argoproj.io" && &*object.kind == "Application"
 }
 
 struct At<'a> {

@@ -107,7 +107,7 @@ impl Builder<'_> {
             } else {
                 self.hint(gate, wave, reason, &text, Some(place));
             }
-            self.graph.diagnostics.extend(means.diagnostics());
+            self.graph.diagnostics.extend(means.diagnostics(&self.graph));
             self.graph.blocks.push(means);
         }
     }
@@ -253,7 +253,7 @@ impl Builder<'_> {
         if app(a) != app(b) || (a.phase(), a.wave) <= (b.phase(), b.wave) {
             return;
         }
-        let say = |o: &ObjectRef| self.rulebook.say(o);
+        let say = |o: &ObjectRef| self.graph.short(&self.rulebook.say(o));
         let message = format!(
             "model {}: {} ({next_word}) runs before {} ({word}) on a first sync",
             model.name,

@@ -1,6 +1,7 @@
 //! The graph as text, DOT, Mermaid and JSON.
 
 mod picture;
+mod places;
 mod structured;
 mod words;
 

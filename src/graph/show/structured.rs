@@ -4,6 +4,7 @@ use petgraph::graph::NodeIndex;
 use petgraph::visit::EdgeRef;
 use serde_json::{Map, Value, json};
 
+use super::places::Places;
 use crate::diagnostic::{Diagnostic, Severity, Sources, Span};
 use crate::graph::means::{EdgeMeans, Means};
 use crate::graph::model::{Branch, Graph, Node, Resource};
@@ -15,7 +16,8 @@ pub const GRAPH_VERSION: u32 = 1;
 /// The graph as JSON, ending in a newline. The same graph gives the same bytes.
 #[must_use]
 pub fn json(graph: &Graph, sources: &Sources) -> String {
-    let nodes: Vec<Value> = graph.nodes().map(|(node, index)| node_json(graph, sources, node, index)).collect();
+    let places = &Places::of(sources);
+    let nodes: Vec<Value> = graph.nodes().map(|(node, index)| node_json(graph, places, node, index)).collect();
     let mut edges: Vec<_> = graph.dag.edge_references().collect();
     let weight = |index: NodeIndex| graph.dag.node_weight(index);
     edges.sort_by(|a, b| {
@@ -31,7 +33,7 @@ pub fn json(graph: &Graph, sources: &Sources) -> String {
                 "waits": edge.weight().waits,
             });
             set(&mut value, "text", (!edge.weight().text.is_empty()).then(|| json!(edge.weight().text)));
-            set(&mut value, "place", edge.weight().place.map(|span| place(sources, span)));
+            set(&mut value, "place", edge.weight().place.map(|span| place(places, span)));
             value
         })
         .collect();
@@ -43,16 +45,25 @@ pub fn json(graph: &Graph, sources: &Sources) -> String {
                 "rule": block.rule,
                 "application": block.application.as_ref().map(app),
                 "wave": block.wave,
-                "place": place(sources, block.place),
-                "edges": block.edges.iter().map(|edge| means(sources, edge)).collect::<Vec<_>>(),
+                "place": place(places, block.place),
+                "edges": block.edges.iter().map(|edge| means(places, edge)).collect::<Vec<_>>(),
             });
             set(&mut value, "hookWave", block.hook_wave().map(Value::from));
             value
         })
         .collect();
-    let findings: Vec<Value> = graph.diagnostics.iter().map(|d| finding(sources, d)).collect();
+    let rules: Vec<Value> = graph
+        .rules
+        .iter()
+        .map(|(name, rule)| {
+            let mut value = json!({ "name": name, "when": rule.when, "annotated": rule.annotated, "place": place(places, rule.place) });
+            set(&mut value, "title", rule.title.as_ref().map(|title| json!(title)));
+            value
+        })
+        .collect();
+    let findings: Vec<Value> = graph.diagnostics.iter().map(|d| finding(places, d)).collect();
     let value =
-        json!({ "version": GRAPH_VERSION, "nodes": nodes, "edges": edges, "blocks": blocks, "findings": findings });
+        json!({ "version": GRAPH_VERSION, "nodes": nodes, "edges": edges, "rules": rules, "blocks": blocks, "findings": findings });
     let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
     text.push('\n');
     text
@@ -68,9 +79,8 @@ fn app(app: &AppName) -> String {
     format!("{}/{}", app.namespace, app.name)
 }
 
-fn place(sources: &Sources, span: Span) -> Value {
-    let (line, column) = sources.position(span);
-    json!({ "file": sources.get(span.file).map(|s| s.name.to_string()), "line": line, "column": column })
+fn place(places: &Places<'_>, span: Span) -> Value {
+    places.find(span).map_or(Value::Null, |p| json!({ "file": p.file, "line": p.line, "column": p.column }))
 }
 
 /// The identity of a node, the same in every run over the same input.
@@ -90,14 +100,14 @@ pub(super) fn id(node: &Node) -> String {
     }
 }
 
-fn node_json(graph: &Graph, sources: &Sources, node: &Node, index: NodeIndex) -> Value {
+fn node_json(graph: &Graph, places: &Places<'_>, node: &Node, index: NodeIndex) -> Value {
     let mut value = json!({ "id": id(node), "text": graph.say(index) });
     set(&mut value, "layer", graph.layers.get(index.index()).map(|layer| json!(layer)));
     let own = match node {
         Node::Wave { application, phase, wave } => {
             json!({ "type": "wave", "application": application.as_ref().map(app), "phase": phase.name(), "wave": wave })
         }
-        Node::Resource(resource) => resource_json(graph, sources, resource, index),
+        Node::Resource(resource) => resource_json(graph, places, resource, index),
         Node::Selection { rule, text } => json!({ "type": "selection", "rule": rule, "selection": text }),
         Node::Choice { rule, .. } => json!({ "type": "choice", "rule": rule }),
         Node::Gate { rule, application, wave } => {
@@ -115,7 +125,7 @@ fn node_json(graph: &Graph, sources: &Sources, node: &Node, index: NodeIndex) ->
     value
 }
 
-fn resource_json(graph: &Graph, sources: &Sources, resource: &Resource, index: NodeIndex) -> Value {
+fn resource_json(graph: &Graph, places: &Places<'_>, resource: &Resource, index: NodeIndex) -> Value {
     let about = graph.about.get(&index).cloned().unwrap_or_default();
     let mut value = json!({
         "type": "resource",
@@ -125,7 +135,7 @@ fn resource_json(graph: &Graph, sources: &Sources, resource: &Resource, index: N
         "name": resource.name,
         "rendered": about.rendered,
     });
-    set(&mut value, "place", about.place.map(|span| place(sources, span)));
+    set(&mut value, "place", about.place.map(|span| place(places, span)));
     if about.rendered {
         set(&mut value, "application", about.application.as_ref().map(|a| json!(app(a))));
         set(&mut value, "phase", about.phase.map(|phase| json!(phase.name())));
@@ -137,10 +147,10 @@ fn resource_json(graph: &Graph, sources: &Sources, resource: &Resource, index: N
     value
 }
 
-fn means(sources: &Sources, edge: &EdgeMeans) -> Value {
+fn means(places: &Places<'_>, edge: &EdgeMeans) -> Value {
     let mut value = Map::new();
     value.insert("what".to_owned(), json!(edge.what));
-    value.insert("place".to_owned(), place(sources, edge.place));
+    value.insert("place".to_owned(), place(places, edge.place));
     if let Some(object) = &edge.object {
         value.insert("object".to_owned(), json!(object));
     }
@@ -157,15 +167,15 @@ fn means(sources: &Sources, edge: &EdgeMeans) -> Value {
     Value::Object(value)
 }
 
-fn finding(sources: &Sources, d: &Diagnostic) -> Value {
+fn finding(places: &Places<'_>, d: &Diagnostic) -> Value {
     let severity = match d.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
         Severity::Note => "note",
     };
     let related: Vec<Value> =
-        d.related.iter().map(|(span, text)| json!({ "place": place(sources, *span), "text": text })).collect();
-    let mut value = json!({ "code": d.code.to_string(), "severity": severity, "message": d.message, "place": place(sources, d.span) });
+        d.related.iter().map(|(span, text)| json!({ "place": place(places, *span), "text": text })).collect();
+    let mut value = json!({ "code": d.code.to_string(), "severity": severity, "message": d.message, "place": place(places, d.span) });
     set(&mut value, "help", (!d.help.is_empty()).then(|| json!(d.help)));
     set(&mut value, "related", (!related.is_empty()).then_some(Value::Array(related)));
     value

@@ -7,6 +7,7 @@ use petgraph::Direction;
 use petgraph::graph::NodeIndex;
 use petgraph::visit::EdgeRef;
 
+use super::places::Places;
 use crate::diagnostic::{Sources, Span};
 use crate::graph::model::{Branch, Edge, Graph, Node, Reason};
 use crate::rulebook::AppName;
@@ -20,7 +21,7 @@ const KINDS_MAX: usize = 5;
 /// The graph as text.
 #[must_use]
 pub fn text(graph: &Graph, sources: &Sources) -> String {
-    let mut words = Words { graph, sources, out: String::new() };
+    let mut words = Words { graph, places: Places::of(sources), out: String::new() };
     words.applications();
     words.rules();
     words.order();
@@ -29,7 +30,7 @@ pub fn text(graph: &Graph, sources: &Sources) -> String {
 
 struct Words<'g> {
     graph: &'g Graph,
-    sources: &'g Sources,
+    places: Places<'g>,
     out: String,
 }
 
@@ -40,8 +41,8 @@ impl<'g> Words<'g> {
     }
 
     fn place(&self, place: Option<Span>) -> String {
-        let place = place.and_then(|span| Some((self.sources.get(span.file)?, self.sources.position(span).0)));
-        place.map_or_else(String::new, |(source, line)| format!("  ({}:{line})", source.name))
+        let place = place.and_then(|span| self.places.find(span));
+        place.map_or_else(String::new, |place| format!("  ({}:{})", place.file, place.line))
     }
 
     fn edges(&self, node: NodeIndex, direction: Direction, reasons: &[Reason]) -> Vec<(NodeIndex, &'g Edge)> {
@@ -120,6 +121,7 @@ impl<'g> Words<'g> {
         let until = self.when(rule, gate);
         let by = means.map_or_else(String::new, |means| format!(", by {}", means.text()));
         let word = if edge.waits { "held until" } else { "CANNOT be held until" };
+        let by = if edge.waits { by } else { by.replace(", by nothing: ", ": ").replace("; nothing: ", "; ") };
         let line = format!("    {word} {until}{by}; rule {rule}{}", self.place(edge.place));
         self.line(&line);
     }
@@ -135,7 +137,7 @@ impl<'g> Words<'g> {
                     notes.push(format!("then {}; {said}{}", self.graph.short(text), self.place(edge.place)));
                 }
                 Some(Node::Choice { rule, .. }) => {
-                    notes.push(format!("one side of rule {rule}{}", self.place(edge.place)))
+                    notes.push(format!("one side of `or` in rule {rule}{}", self.place(edge.place)))
                 }
                 _ => {}
             }
