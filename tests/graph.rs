@@ -38,7 +38,8 @@ fn build(rules: &[(&str, &str)], streams: &[(&str, &str)]) -> Built {
         let file = sources.add(*name, *text);
         read_text(&sources, file, &mut manifests);
     }
-    let application = rulebook.application.as_ref().map(|a| App { namespace: a.namespace.clone(), name: a.name.clone() });
+    let application =
+        rulebook.application.as_ref().map(|a| App { namespace: a.namespace.clone(), name: a.name.clone() });
     let defaults = Defaults { application, namespace: rulebook.namespace.clone() };
     let platform = (!streams.is_empty()).then(|| Platform::new(manifests, &defaults, &sources));
     let graph = graph::build(&rulebook, platform.as_ref());
@@ -609,7 +610,13 @@ fn what_need_not_come_is_not_waited_for() {
 
 #[test]
 fn an_effect_is_not_a_wait() {
-    assert_eq!(check("when job a succeeds then restart isvc b; block wave 2\njob a after isvc b\n", "InferenceService b 0\nJob a 1\nConfigMap x 2"), "");
+    assert_eq!(
+        check(
+            "when job a succeeds then restart isvc b; block wave 2\njob a after isvc b\n",
+            "InferenceService b 0\nJob a 1\nConfigMap x 2"
+        ),
+        ""
+    );
 }
 
 #[test]
@@ -639,7 +646,10 @@ fn waves_that_contradict_after() {
 #[test]
 fn waves_follow_from_after_where_none_are_given() {
     let rules = format!("{HEAD}job c after job b, job a\njob b after job a\nisvc d after job c\n");
-    let built = build(&[("r.tide", &rules)], &[("m.yaml", &objects("Job a\nJob b\nJob c\nInferenceService d 7\nConfigMap other"))]);
+    let built = build(
+        &[("r.tide", &rules)],
+        &[("m.yaml", &objects("Job a\nJob b\nJob c\nInferenceService d 7\nConfigMap other"))],
+    );
     assert_eq!(findings(&built), "");
     let wanted = |name: &str| {
         let about = built.graph.nodes().find(|(node, _)| matches!(node, Node::Resource(r) if &*r.name == name));
@@ -671,21 +681,36 @@ fn the_means_of_blocks() {
         ("notebook below succeeds and isvc served is healthy", "health of the notebook; health of the isvc"),
         ("notebook same succeeds", "nothing: notebook same is in wave 4"),
         ("notebook above succeeds", "nothing: notebook above is in wave 5"),
-        ("notebook above succeeds and isvc served is healthy for 5m", "nothing: notebook above is in wave 5; hook in wave 3, since health does not say for how long"),
-        ("every notebook succeeds", "nothing: notebook above is in wave 5; health of the notebook; nothing: notebook same is in wave 4"),
+        (
+            "notebook above succeeds and isvc served is healthy for 5m",
+            "nothing: notebook above is in wave 5; hook in wave 3, since health does not say for how long",
+        ),
+        (
+            "every notebook succeeds",
+            "nothing: notebook above is in wave 5; health of the notebook; nothing: notebook same is in wave 4",
+        ),
         ("job post succeeds", "nothing: job post is a PostSync hook, which runs after wave 4"),
         ("job failing succeeds", "nothing: job failing is a SyncFail hook, which runs after wave 4"),
         ("job never succeeds", "hook in wave 3, since no sync applies it"),
         ("isvc served is healthy for 10m", "hook in wave 3, since health does not say for how long"),
         ("notebook below fails", "hook in wave 3, since a wave waits for success alone"),
-        ("notebook below succeeds and size(notebook.status.results) > 0", "health of the notebook; hook in wave 3, since an expression must hold"),
+        (
+            "notebook below succeeds and size(notebook.status.results) > 0",
+            "health of the notebook; hook in wave 3, since an expression must hold",
+        ),
         (
             "notebook below as a succeeds and then job sync as b succeeds",
             "health of the notebook; health of the job; hook in wave 3, since one run must end after another",
         ),
         ("notebook below succeeds or notebook above succeeds", "hook in wave 3, since it need not hold in every case"),
-        ("notebook below succeeds and not isvc served is degraded", "health of the notebook; hook in wave 3, since it need not hold in every case"),
-        ("application argocd/child is healthy", "hook in wave 3, since an Application shows its old health until it has seen the new commit"),
+        (
+            "notebook below succeeds and not isvc served is degraded",
+            "health of the notebook; hook in wave 3, since it need not hold in every case",
+        ),
+        (
+            "application argocd/child is healthy",
+            "hook in wave 3, since an Application shows its old health until it has seen the new commit",
+        ),
         ("isvc served is missing", "hook in wave 3, since health says nothing about what is missing"),
         ("notebook elsewhere succeeds", "hook in wave 3, since no manifest makes it"),
         ("notebook other/below succeeds", "hook in wave 3, since no manifest makes it"),
@@ -722,7 +747,13 @@ fn a_block_that_holds_nothing() {
     r.tide:3:42 Warning TG111: `block wave 7` holds nothing: the application has no wave 7 or later
       help: its last wave is 5, in Sync
     ");
-    assert_eq!(check("when job a succeeds then restart isvc b; block wave 7\n", "Job a 1\nJob b 0 argocd.argoproj.io/hook: PostSync"), "");
+    assert_eq!(
+        check(
+            "when job a succeeds then restart isvc b; block wave 7\n",
+            "Job a 1\nJob b 0 argocd.argoproj.io/hook: PostSync"
+        ),
+        ""
+    );
 }
 
 #[test]
@@ -791,7 +822,10 @@ fn a_sync_that_runs_its_own_cause_again() {
       help: limit it with `at most N per D`, such as `at most 3 per 1d`, or wait for what is no hook
     ");
     assert_eq!(check("rule again { when job plain succeeds then sync application argocd/ml }\n", list), "");
-    assert_eq!(check("rule again { when job smoke succeeds then sync application argocd/ml\n at most 3 per 1d }\n", list), "");
+    assert_eq!(
+        check("rule again { when job smoke succeeds then sync application argocd/ml\n at most 3 per 1d }\n", list),
+        ""
+    );
     assert_eq!(check("rule again { when job smoke succeeds then sync application argocd/other }\n", list), "");
     let any = "rule a { when any job fails then sync application argocd/ml }\n";
     assert!(check(any, list).contains("TG112"));
@@ -812,9 +846,12 @@ fn the_steps_of_a_model() {
 /// An Application's own waves begin when it is applied; nothing waits for its health unless a rule does.
 #[test]
 fn applications_in_applications() {
-    let child = objects("Job seed 0\nJob train 1").replace("metadata:", "metadata:\n  labels: {argocd.argoproj.io/instance: child}");
-    let root = objects("Application child 2\nConfigMap last 3").replace("name: child", "name: child\n  namespace: argocd");
-    let rules = "application argocd/root\nnamespace ml\nrule r { when application argocd/child is healthy\n block wave 3 }\n";
+    let child = objects("Job seed 0\nJob train 1")
+        .replace("metadata:", "metadata:\n  labels: {argocd.argoproj.io/instance: child}");
+    let root =
+        objects("Application child 2\nConfigMap last 3").replace("name: child", "name: child\n  namespace: argocd");
+    let rules =
+        "application argocd/root\nnamespace ml\nrule r { when application argocd/child is healthy\n block wave 3 }\n";
     let built = build(&[("r.tide", rules)], &[("root.yaml", &root), ("child.yaml", &child)]);
     assert_eq!(findings(&built), "");
     let edges: Vec<String> = built
@@ -907,7 +944,12 @@ fn holds_together(built: &Built) {
     assert_eq!(graph.layers.is_empty(), cyclic && graph.dag.node_count() > 0 || graph.dag.node_count() == 0);
     for edge in graph.dag.edge_references().filter(|e| e.weight().waits && !cyclic) {
         let layer = |node: petgraph::graph::NodeIndex| graph.layers[node.index()];
-        assert!(layer(edge.source()) < layer(edge.target()), "{} before {}", graph.say(edge.source()), graph.say(edge.target()));
+        assert!(
+            layer(edge.source()) < layer(edge.target()),
+            "{} before {}",
+            graph.say(edge.source()),
+            graph.say(edge.target())
+        );
     }
     for edge in graph.dag.edge_references().filter(|e| e.weight().reason == Reason::After && !cyclic) {
         let (Some(a), Some(b)) = (graph.about.get(&edge.source()), graph.about.get(&edge.target())) else { continue };
@@ -921,13 +963,22 @@ const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
 fn rule_line() -> impl Strategy<Value = String> {
     let name = || prop::sample::select(&NAMES[..]);
-    let term = move || (name(), prop::sample::select(&["succeeds", "fails", "has succeeded", "is healthy for 5m", "is missing"][..]));
+    let term = move || {
+        (name(), prop::sample::select(&["succeeds", "fails", "has succeeded", "is healthy for 5m", "is missing"][..]))
+    };
     let all = prop::collection::vec(term(), 1..4);
     let either = prop::collection::vec(term(), 2..3);
     prop_oneof![
         (name(), name()).prop_filter("itself", |(a, b)| a != b).prop_map(|(a, b)| format!("job {a} after job {b}\n")),
-        (all, either, any::<bool>(), any::<bool>(), -1..6i32, prop::sample::select(&["", " of application argocd/two"][..])).prop_map(
-            |(all, either, or, negated, wave, of)| {
+        (
+            all,
+            either,
+            any::<bool>(),
+            any::<bool>(),
+            -1..6i32,
+            prop::sample::select(&["", " of application argocd/two"][..])
+        )
+            .prop_map(|(all, either, or, negated, wave, of)| {
                 let say = |(n, (name, word)): (usize, &(&str, &str))| format!("job {name} as v{n} {word}");
                 let mut condition: Vec<String> = all.iter().enumerate().map(say).collect();
                 if or {
@@ -938,8 +989,7 @@ fn rule_line() -> impl Strategy<Value = String> {
                     condition.push(format!("not job {} as w has failed", all[0].0));
                 }
                 format!("when {} then restart isvc served; block wave {wave}{of}\n", condition.join(" and "))
-            }
-        ),
+            }),
     ]
 }
 

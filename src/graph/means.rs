@@ -9,9 +9,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::build::{Builder, app_name};
+use super::model::Graph;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::manifests::{Object, Phase, Platform};
-use super::model::Graph;
 use crate::rulebook::{AppName, Block, Origin, Rule, Rulebook, Term, Test};
 use crate::syntax::tree::Predicate;
 

@@ -62,8 +62,7 @@ pub fn json(graph: &Graph, sources: &Sources) -> String {
         })
         .collect();
     let findings: Vec<Value> = graph.diagnostics.iter().map(|d| finding(places, d)).collect();
-    let value =
-        json!({ "version": GRAPH_VERSION, "nodes": nodes, "edges": edges, "rules": rules, "blocks": blocks, "findings": findings });
+    let value = json!({ "version": GRAPH_VERSION, "nodes": nodes, "edges": edges, "rules": rules, "blocks": blocks, "findings": findings });
     let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
     text.push('\n');
     text
