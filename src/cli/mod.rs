@@ -18,6 +18,7 @@ mod rehearse;
 mod report;
 mod rulebook;
 mod run;
+mod wait;
 
 pub use files::{Rules, read_rules};
 pub use format::Format;
@@ -74,6 +75,8 @@ enum Verb {
     Run(run::Args),
     /// Show why an object waits, since when, and what would free it
     Explain(explain::Args),
+    /// Wait until a condition holds: for hooks and scripts
+    Wait(wait::Args),
 }
 
 fn dispatch(verb: Verb, out: &mut Out) -> anyhow::Result<Exit> {
@@ -87,6 +90,7 @@ fn dispatch(verb: Verb, out: &mut Out) -> anyhow::Result<Exit> {
         Verb::Rehearse(args) => rehearse::run(&args, out),
         Verb::Run(args) => run::run(&args, out),
         Verb::Explain(args) => explain::run(&args, out),
+        Verb::Wait(args) => wait::run(&args, out),
     }
 }
 

@@ -151,7 +151,7 @@ impl Kinds {
             let row = Row::from_json(object, &keep, &mut interner)?;
             Some(((row.namespace.clone(), row.name.clone()), row))
         });
-        let watch = Watch { resource: resource.clone(), namespace, decode, id, news: self.sender.clone() };
+        let watch = Watch { resource: resource.clone(), namespace, name: None, decode, id, news: self.sender.clone() };
         tokio::spawn(watch.run(self.env.clone()))
     }
 

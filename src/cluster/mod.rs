@@ -22,6 +22,7 @@ pub mod send;
 pub mod snapshot;
 pub mod store;
 mod tenure;
+pub mod wait;
 pub mod watch;
 pub mod writer;
 
@@ -33,6 +34,7 @@ pub use metrics::{Metrics, TABLE, page as metrics_page};
 pub use reload::Compiled;
 pub use resource::Resource;
 pub use snapshot::{Snapshot, snapshot};
+pub use wait::{Waited, wait};
 
 /// Compiles rule files to a rulebook.
 pub type Compile = reload::Compile<crate::rulebook::Rulebook>;

@@ -63,6 +63,8 @@ pub struct Watch<R> {
     pub resource: Resource,
     /// Only this namespace; all if none. A watch for each namespace, so that trouble in one does not slow the others down.
     pub namespace: Option<Arc<str>>,
+    /// Only the object of this name; all if none.
+    pub name: Option<Arc<str>>,
     /// Cuts objects down.
     pub decode: Decode<R>,
     /// Says which watch it is, beside the news.
@@ -145,6 +147,10 @@ impl<R: Send + 'static> Watch<R> {
 
     fn events(&self, env: &Env) -> Events {
         let config = watcher::Config::default().page_size(PAGE_OBJECTS_MAX);
+        let config = match &self.name {
+            Some(name) => config.fields(&format!("metadata.name={name}")),
+            None => config,
+        };
         let (client, resource) = (env.client.clone(), self.resource.api_resource());
         let api: Api<Seen> = match &self.namespace {
             Some(namespace) if self.resource.namespaced => Api::namespaced_with(client, namespace, &resource),

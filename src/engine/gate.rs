@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use super::condition::{Context, members};
 use super::{Gate, World};
 use crate::expr::Truth;
-use crate::rulebook::{AppName, Rule, Rulebook};
-use crate::syntax::tree::Quantifier;
+use crate::rulebook::{AppName, Outcome, Rule, Rulebook, Term, Test};
+use crate::syntax::tree::{Predicate, Quantifier};
 
 /// The gates of one rule, one for each `block`.
 #[must_use]
@@ -59,5 +59,37 @@ fn application(rulebook: &Rulebook, world: &World, rule: &Rule) -> Option<AppNam
             Some(AppName { namespace, name })
         }
         None => home.cloned(),
+    }
+}
+
+/// Whether a condition that does not hold cannot hold until something runs again: a run that it asks for ended otherwise, or all its
+/// runs have ended and a check of theirs is false. What `tidegate wait` gives up at once.
+#[must_use]
+pub fn cannot_hold(world: &World, rule: &Rule, truth: Truth) -> bool {
+    let wanted = |term: &Term| match term.predicate {
+        Predicate::Succeeds | Predicate::HasSucceeded => Some(Outcome::Succeeded),
+        Predicate::Fails | Predicate::HasFailed => Some(Outcome::Failed),
+        _ => None,
+    };
+    let runs: Vec<(Outcome, Option<Outcome>)> = rule
+        .terms
+        .iter()
+        .filter_map(|term| {
+            let entry = term.source.object.as_ref().and_then(|object| world.get(object));
+            Some((wanted(term)?, entry.and_then(|entry| entry.run.as_ref()).map(|run| run.outcome)))
+        })
+        .collect();
+    let otherwise = runs.iter().any(|(wanted, ended)| ended.is_some_and(|ended| ended != *wanted));
+    let ended = !runs.is_empty() && runs.iter().all(|(_, ended)| ended.is_some());
+    let states = rule.terms.len() > runs.len();
+    (otherwise && !has_choice(&rule.when)) || (ended && !states && truth == Truth::False)
+}
+
+/// With `or` or `not`, one run that ended otherwise does not decide.
+fn has_choice(test: &Test) -> bool {
+    match test {
+        Test::All(tests) => tests.iter().any(has_choice),
+        Test::Any(_) | Test::Not(_) => true,
+        Test::Term(_) | Test::Later(..) | Test::Expr(_) => false,
     }
 }

@@ -25,7 +25,7 @@ pub use cause::RunId;
 pub use condition::members;
 pub use decide::{decide, rule_of};
 pub use dry_run::{DryRun, Effected, STEPS_MAX, Step, Supposition, at_rest, dry_run};
-pub use gate::{condition, gates};
+pub use gate::{cannot_hold, condition, gates};
 pub use index::{target, targets};
 pub use ledger::{Failure, Ledger, STATUS_INTERVAL, Tick};
 pub use mark::Mark;

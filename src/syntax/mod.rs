@@ -13,6 +13,7 @@ mod print;
 mod recover;
 pub mod tree;
 
+pub use build::parse_duration;
 pub use format::format;
 pub use parse::{bare_parse, parse, parse_condition, parse_expr};
 pub use print::{

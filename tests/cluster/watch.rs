@@ -27,7 +27,7 @@ impl Told {
             (!name.is_empty()).then_some((key, row))
         };
         let namespace = namespace.map(Into::into);
-        let watch = Watch { resource, namespace, decode: Box::new(decode), id: 7, news: sender };
+        let watch = Watch { resource, namespace, name: None, decode: Box::new(decode), id: 7, news: sender };
         tokio::spawn(watch.run(env(server, "a", 1)));
         Told { news }
     }

@@ -326,7 +326,10 @@ fn to_identifier(word: &str) -> String {
 }
 
 /// Seconds of `10m`, `7d`, `1h30m`; else a message and a help.
-fn parse_duration(text: &str) -> Result<u64, (String, String)> {
+///
+/// # Errors
+/// What is wrong, and how to write it.
+pub fn parse_duration(text: &str) -> Result<u64, (String, String)> {
     if let Some((number, word)) = text.split_once([' ', '\t']) {
         let unit = word.trim();
         return Err((format!("`{text}` is not a duration"), long_unit_help(number, unit)));

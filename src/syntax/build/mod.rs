@@ -10,6 +10,8 @@ mod literal;
 mod scenario;
 mod statement;
 
+pub use literal::parse_duration;
+
 use crate::diagnostic::{Code, Diagnostic, FileId, Span};
 use crate::syntax::grammar::{Pair, Pairs, Rule};
 

@@ -1,0 +1,163 @@
+//! Waiting for a condition, for hooks and scripts: watches the objects that it names, and nothing else.
+//!
+//! In: a rulebook with one rule, whose condition is read as states. Out: whether it held, cannot hold any more, or not in time.
+//! It writes nothing, so it needs no lease and no state.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::env::Env;
+use super::resource::Resource;
+use super::watch::{Key, News, Watch};
+use crate::engine::{self, Change, Listing, Reason, World};
+use crate::expr::{Interner, Truth};
+use crate::facts::Row;
+use crate::rulebook::{KindIx, ObjectRef, Rule, Rulebook};
+
+/// What is waited for is said this often.
+const SAY_EVERY: Duration = Duration::from_secs(60);
+/// News that are not taken in yet, at most.
+const NEWS_MAX: usize = 256;
+
+/// How waiting ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// The condition holds.
+    Holds,
+    /// It cannot hold any more as things are: why.
+    Failed(String),
+    /// It did not hold in time: what was missing.
+    TimedOut(String),
+}
+
+/// Waits at most `patience`. `say` gets a line a minute, and one for each trouble with the API server.
+pub async fn wait(env: &Env, rulebook: &Rulebook, patience: Duration, mut say: impl FnMut(&str)) -> Waited {
+    let Some(rule) = rulebook.rules.first() else {
+        return Waited::Failed("no condition".to_owned());
+    };
+    let (sender, mut news) = mpsc::channel(NEWS_MAX);
+    let watches = watches(env, rulebook, rule, &sender);
+    let mut waiting = Waiting { rulebook, world: World::default(), open: (0..watches.len()).collect(), watches };
+    let deadline = Instant::now() + patience;
+    let mut next = Instant::now() + SAY_EVERY;
+    loop {
+        let (truth, reasons) = engine::condition(rulebook, &waiting.world, rule, env.clock.now());
+        if truth == Truth::True {
+            return Waited::Holds;
+        }
+        if waiting.open.is_empty() && engine::cannot_hold(&waiting.world, rule, truth) {
+            return Waited::Failed(missing(&reasons));
+        }
+        if Instant::now() >= deadline {
+            return Waited::TimedOut(missing(&reasons));
+        }
+        tokio::select! {
+            heard = news.recv() => {
+                let Some((id, heard)) = heard else { return Waited::Failed("the watches ended".to_owned()) };
+                if let Some(trouble) = waiting.hear(id, heard, env.clock.now()) {
+                    say(&trouble);
+                }
+            }
+            () = tokio::time::sleep_until(next.min(deadline)) => {
+                if next < deadline {
+                    say(&format!("waiting for {}", missing(&reasons)));
+                }
+                next = Instant::now() + SAY_EVERY;
+            }
+        }
+    }
+}
+
+/// The parts that do not hold, with why.
+fn missing(reasons: &[Reason]) -> String {
+    let open = reasons.iter().filter(|reason| reason.truth != Truth::True);
+    open.map(|reason| format!("{} ({})", reason.what, reason.why)).collect::<Vec<_>>().join("; ")
+}
+
+/// A kind, and the one object of it that matters, if it is one.
+type Watched = (KindIx, Option<ObjectRef>);
+
+struct Waiting<'a> {
+    rulebook: &'a Rulebook,
+    world: World,
+    /// Watches whose first list is not complete.
+    open: BTreeSet<usize>,
+    watches: Vec<Watched>,
+}
+
+fn watches(env: &Env, rulebook: &Rulebook, rule: &Rule, sender: &mpsc::Sender<(u64, News<Row>)>) -> Vec<Watched> {
+    let fields = rulebook.fields();
+    let mut watched: BTreeSet<(KindIx, Option<ObjectRef>, Option<Arc<str>>)> = BTreeSet::new();
+    for term in &rule.terms {
+        let namespace =
+            term.source.object.as_ref().map(|o| o.namespace.clone()).or_else(|| term.source.namespace.clone());
+        let namespace = namespace.filter(|namespace| !namespace.is_empty());
+        watched.insert((term.source.kind, term.source.object.clone(), namespace));
+    }
+    let mut begun = Vec::new();
+    for (kind_ix, object, namespace) in watched {
+        let (Some(kind), Some(keep)) = (rulebook.kind(kind_ix), fields.get(&kind_ix)) else { continue };
+        let (keep, mut interner) = (keep.clone(), Interner::default());
+        let watch = Watch {
+            resource: Resource {
+                group: kind.group.clone(),
+                version: kind.version.clone(),
+                kind: kind.kind.clone(),
+                plural: kind.plural.clone(),
+                namespaced: kind.namespaced,
+            },
+            namespace,
+            name: object.as_ref().map(|object| object.name.clone()),
+            decode: Box::new(move |json| {
+                let row = Row::from_json(json, &keep, &mut interner)?;
+                Some(((row.namespace.clone(), row.name.clone()), row))
+            }),
+            id: u64::try_from(begun.len()).unwrap_or(u64::MAX),
+            news: sender.clone(),
+        };
+        tokio::spawn(watch.run(env.clone()));
+        begun.push((kind_ix, object));
+    }
+    begun
+}
+
+impl Waiting<'_> {
+    /// Takes news in; gives what is to be said about it.
+    fn hear(&mut self, id: u64, news: News<Row>, now: jiff::Timestamp) -> Option<String> {
+        let index = usize::try_from(id).ok()?;
+        let kind = self.watches.get(index).map(|(kind, _)| *kind)?;
+        match news {
+            News::Upsert(row) => {
+                self.world.apply(self.rulebook, Change::Upsert(kind, row), now);
+            }
+            News::Delete(key) => self.delete(kind, key, now),
+            News::Listed(listed) => {
+                self.open.remove(&index);
+                if self.watches.iter().filter(|(other, _)| *other == kind).count() == 1 {
+                    for object in self.world.missing_from(kind, &listed) {
+                        self.delete(kind, (object.namespace, object.name), now);
+                    }
+                }
+                let complete =
+                    self.watches.iter().enumerate().all(|(i, (other, _))| *other != kind || !self.open.contains(&i));
+                if complete {
+                    self.world.set_listing(kind, Listing::Listed);
+                }
+            }
+            News::Absent(why) => {
+                self.world.set_listing(kind, Listing::Absent);
+                return Some(why);
+            }
+            News::Trouble(trouble) => return Some(trouble.message),
+        }
+        None
+    }
+
+    fn delete(&mut self, kind: KindIx, (namespace, name): Key, now: jiff::Timestamp) {
+        self.world.apply(self.rulebook, Change::Delete(ObjectRef { kind, namespace, name }), now);
+    }
+}
