@@ -172,12 +172,13 @@ fn mentions(node: &Node, term: usize) -> bool {
     }
 }
 
-/// Whether a state can give an episode: a positive term about one object or several.
-fn has_episode(node: &Node) -> bool {
+/// Whether a state can give an episode: a positive term about one object. `every` has no uid and no beginning of its own.
+fn has_episode(draft: &Draft<'_>, node: &Node) -> bool {
     match node {
-        Node::All(nodes) => nodes.iter().any(has_episode),
-        Node::Any(nodes) => !nodes.is_empty() && nodes.iter().all(has_episode),
-        Node::Term(_) | Node::Then(..) => true,
+        Node::All(nodes) => nodes.iter().any(|n| has_episode(draft, n)),
+        Node::Any(nodes) => !nodes.is_empty() && nodes.iter().all(|n| has_episode(draft, n)),
+        Node::Term(term) => draft.terms.get(*term).is_none_or(|t| t.source.quantifier != Quantifier::Every),
+        Node::Then(a, b, _) => has_episode(draft, a) || has_episode(draft, b),
         Node::Not(_) | Node::Expr(_) => false,
     }
 }
@@ -258,9 +259,12 @@ impl Resolver<'_> {
             return None;
         }
         let tests = Tests { draft, exprs };
-        let caused = |way: &Way| !way.runs.is_empty() || way.rest.iter().any(has_episode);
+        let caused = |way: &Way| {
+            let runs = way.runs.iter().any(|run| event(draft, *run).is_some() || has_episode(draft, &Node::Term(*run)));
+            runs || way.rest.iter().any(|n| has_episode(draft, n))
+        };
         if !draft.broken && !found.iter().all(caused) {
-            self.no_cause(node, span);
+            self.no_cause(draft, node, span);
             return None;
         }
         Some(found.iter().map(|way| tests.alternative(way, draft.any)).collect())
@@ -271,11 +275,14 @@ impl Resolver<'_> {
         Tests { draft, exprs }.test(node)
     }
 
-    fn no_cause(&mut self, node: &Node, span: Span) {
+    fn no_cause(&mut self, draft: &Draft<'_>, node: &Node, span: Span) {
         let message = match node {
+            Node::Term(term) if !has_episode(draft, &Node::Term(*term)) => {
+                "the state of many objects has no beginning, so it gives no cause to act"
+            }
             Node::Not(_) => "`not` alone gives no cause to act",
             Node::Expr(_) => "an expression alone gives no cause to act",
-            _ => "nothing here can be a cause to act: `not` and expressions give none",
+            _ => "nothing here can be a cause to act: `not`, expressions and the state of `every` give none",
         };
         let help = "add an event such as `job NAME succeeds`, or a state such as `isvc NAME is degraded for 5m`";
         self.error(Code::NO_CAUSE, span, message, help);
