@@ -114,8 +114,8 @@ impl Resolver<'_> {
             self.error(Code::BAD_TARGET, target.span, message, help);
             return None;
         }
-        let how = if by_deleting_pods { " by deleting pods" } else { "" };
-        let text = format!("restart {}{how}", self.say(&object));
+        let mut text = canonical::action("restart", &self.say(&object));
+        text.push_str(if by_deleting_pods { " by deleting pods" } else { "" });
         Some((HalfVerb::Whole(Verb::Restart { target: object, by_deleting_pods }), text))
     }
 
@@ -131,7 +131,7 @@ impl Resolver<'_> {
             self.error(Code::BAD_TARGET, target.span, message, "write `sync application NAME`");
             return None;
         }
-        let text = format!("sync {}", self.say(&application));
+        let text = canonical::action("sync", &self.say(&application));
         Some((HalfVerb::Whole(Verb::Sync { application }), text))
     }
 

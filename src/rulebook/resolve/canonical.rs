@@ -56,6 +56,11 @@ pub(super) fn text(text: &Text) -> String {
     crate::syntax::print_text(text)
 }
 
+/// `restart isvc ml/fraud`
+pub(super) fn action(verb: &str, object: &str) -> String {
+    [verb, object].join(" ")
+}
+
 /// A selector.
 pub(in crate::rulebook) fn filter(kinds: &[Kind], filter: &Filter) -> String {
     match filter {
@@ -76,12 +81,16 @@ pub(super) fn selection(resolver: &Resolver<'_>, selection: &Selection) -> Strin
     if let Some(object) = &selection.object {
         return resolver.say(object);
     }
-    let mut text = format!("{} {}", quantifier(selection.quantifier), resolver.short(selection.kind));
+    let mut text = quantifier(selection.quantifier).to_owned();
+    text.push(' ');
+    text.push_str(resolver.kind(selection.kind).map_or("?", |kind| &kind.short));
     if let Some(namespace) = &selection.namespace {
-        let _ = write!(text, " in namespace {namespace}");
+        text.push_str(" in namespace ");
+        text.push_str(namespace);
     }
     for each in &selection.filters {
-        let _ = write!(text, " {}", filter(&resolver.kinds, each));
+        text.push(' ');
+        text.push_str(&filter(&resolver.kinds, each));
     }
     text
 }

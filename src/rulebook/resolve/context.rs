@@ -165,7 +165,7 @@ impl<'d> Resolver<'d> {
             self.error(Code::NAME, name.span, format!("`{}` is not a name that Kubernetes takes", name.node), wrong);
             return None;
         }
-        Some(self.interner.text(&name.node))
+        Some(Arc::from(name.node.as_str()))
     }
 
     /// `name` or `namespace/name` of a kind.
@@ -217,10 +217,14 @@ impl<'d> Resolver<'d> {
     /// `isvc ml/fraud`: the canonical name, which does not depend on defaults.
     pub fn say(&self, object: &ObjectRef) -> String {
         let short = self.kind(object.kind).map_or("?", |k| &k.short);
-        if object.namespace.is_empty() {
-            format!("{short} {}", object.name)
-        } else {
-            format!("{short} {}/{}", object.namespace, object.name)
+        let mut text = String::with_capacity(short.len() + object.namespace.len() + object.name.len() + 40);
+        text.push_str(short);
+        text.push(' ');
+        if !object.namespace.is_empty() {
+            text.push_str(&object.namespace);
+            text.push('/');
         }
+        text.push_str(&object.name);
+        text
     }
 }

@@ -18,7 +18,7 @@ use crate::syntax::tree::Predicate;
 /// A rule, and the Application that its file names.
 pub(super) struct Placed {
     /// The rule.
-    pub rule: Rule,
+    pub rule: Arc<Rule>,
     /// `application …` of its file.
     pub application: Option<AppName>,
 }

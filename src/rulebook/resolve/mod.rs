@@ -242,7 +242,7 @@ impl Resolver<'_> {
     }
 
     fn placed(&mut self, decl: &tree::RuleDecl, origin: Origin) -> Option<Placed> {
-        let rule = self.rule(decl, origin)?;
+        let rule = Arc::new(self.rule(decl, origin)?);
         Some(Placed { rule, application: self.home.application.clone() })
     }
 
@@ -277,7 +277,7 @@ impl Resolver<'_> {
             application,
             namespace,
             kinds: self.kinds,
-            rules: found.rules.into_iter().map(|placed| Arc::new(placed.rule)).collect(),
+            rules: found.rules.into_iter().map(|placed| placed.rule).collect(),
             afters: found.afters,
             models: self.models,
             reports: reports.into_iter().map(|(_, report)| report).collect(),

@@ -26,7 +26,7 @@ impl Resolver<'_> {
         let otherwise = self.targets(&decl.otherwise);
         draft.broken |= then.len() < decl.then.len() || otherwise.len() < decl.otherwise.len();
         let targets: Vec<_> = then.iter().chain(&otherwise).filter_map(|half| half.target()).collect();
-        let mut words = Words::of(self, &draft, &targets);
+        let mut words = Words::of(self, &draft, targets);
         let exprs = self.expressions(&mut words, &draft);
         self.check_then(&draft, &node);
         let alternatives = self.alternatives(&draft, &node, &exprs, decl.when.span());
@@ -72,7 +72,7 @@ impl Resolver<'_> {
         let mut draft = Draft::default();
         let mut text = String::new();
         let node = self.condition(condition, &mut draft, &mut text);
-        let mut words = Words::of(self, &draft, &[]);
+        let mut words = Words::of(self, &draft, Vec::new());
         let exprs = self.expressions(&mut words, &draft);
         self.check_then(&draft, &node);
         let when = self.states(&draft, &node, &exprs);
@@ -110,7 +110,7 @@ impl Resolver<'_> {
             self.error(Code::NAME, name.span, format!("`{}` is not a name for a rule", name.node), wrong);
             return None;
         }
-        Some(self.interner.text(&name.node))
+        Some(Arc::from(name.node.as_str()))
     }
 
     /// The name of a one-line rule: what it asks and does, whatever its modifiers.
@@ -130,7 +130,9 @@ impl Resolver<'_> {
                 hash.update(action.text.as_bytes());
             }
         }
-        Arc::from(format!("when-{}", hex(&hash.finalize(), HASH_DIGITS)))
+        let mut name = "when-".to_owned();
+        name.push_str(&hex(&hash.finalize(), HASH_DIGITS));
+        Arc::from(name)
     }
 
     /// `within` and `else` must be able to matter.
@@ -171,9 +173,8 @@ impl Resolver<'_> {
 
 /// The first digits of a hash.
 pub(super) fn hex(bytes: &[u8], digits: usize) -> String {
-    let mut text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    text.truncate(digits);
-    text
+    let digit = |four: u8| char::from_digit(u32::from(four), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).take(digits).collect()
 }
 
 /// Two rules of one name; of one-line rules the name is what they ask and do.

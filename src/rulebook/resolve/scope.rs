@@ -13,63 +13,83 @@ use crate::syntax::tree::{Expr, ExprNode, Quantifier, Text, TextPart};
 #[derive(Debug)]
 struct Candidate {
     name: Arc<str>,
-    from: VarFrom,
-    /// The object, where it is a named one: two words for one object are not ambiguous.
-    object: Option<ObjectRef>,
-    /// Where it was named.
-    span: Span,
-    /// As the canonical text calls it.
-    said: String,
+    from: Place,
+}
+
+/// Where a word's object is named.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// A term, by index.
+    Term(usize),
+    /// A target, by index.
+    Target(usize),
 }
 
 /// The words of one rule, and those in use so far.
 #[derive(Debug, Default)]
 pub(super) struct Words {
     candidates: Vec<Candidate>,
+    targets: Vec<(ObjectRef, Span)>,
     /// The variables in use, by slot.
     pub vars: Vec<Var>,
-    /// Kind words that would have been variables if they had no alias: (word, alias).
-    hidden: Vec<(Arc<str>, String)>,
-    /// `every` terms: their words stand for nothing.
-    many: Vec<Arc<str>>,
 }
 
 impl Words {
     /// The words that the terms and targets of a rule bind.
-    pub fn of(resolver: &Resolver<'_>, draft: &Draft<'_>, targets: &[(ObjectRef, Span)]) -> Words {
-        let mut words = Words::default();
+    pub fn of(resolver: &Resolver<'_>, draft: &Draft<'_>, targets: Vec<(ObjectRef, Span)>) -> Words {
+        let mut words = Words { candidates: Vec::new(), targets, vars: Vec::new() };
         for (index, (term, alias)) in draft.terms.iter().zip(&draft.aliases).enumerate() {
-            let short = resolver.short(term.source.kind);
-            if term.source.quantifier == Quantifier::Every {
-                words.many.push(short);
-                continue;
+            if term.source.quantifier != Quantifier::Every {
+                let name = match alias {
+                    Some(alias) => Arc::from(alias.node.as_str()),
+                    None => resolver.short(term.source.kind),
+                };
+                words.add(draft, name, Place::Term(index));
             }
-            let name = match alias {
-                Some(alias) => {
-                    words.hidden.push((short, alias.node.clone()));
-                    Arc::from(alias.node.as_str())
-                }
-                None => short,
-            };
-            words.add(resolver, name, VarFrom::Term(index), term.source.object.clone(), term.span);
         }
-        for (target, span) in targets {
-            let from = VarFrom::Target(target.clone());
-            words.add(resolver, resolver.short(target.kind), from, Some(target.clone()), *span);
+        for index in 0..words.targets.len() {
+            if let Some((target, _)) = words.targets.get(index) {
+                let name = resolver.short(target.kind);
+                words.add(draft, name, Place::Target(index));
+            }
         }
         words
     }
 
-    fn add(&mut self, resolver: &Resolver<'_>, name: Arc<str>, from: VarFrom, object: Option<ObjectRef>, span: Span) {
-        let known = |c: &Candidate| c.name == name && c.object.is_some() && c.object == object;
-        if self.candidates.iter().any(known) {
-            return;
+    /// The object that a place names; none for `any`.
+    fn object<'a>(&'a self, draft: &'a Draft<'_>, place: Place) -> Option<&'a ObjectRef> {
+        match place {
+            Place::Term(index) => draft.terms.get(index).and_then(|term| term.source.object.as_ref()),
+            Place::Target(index) => self.targets.get(index).map(|(target, _)| target),
         }
-        let said = match &object {
+    }
+
+    fn add(&mut self, draft: &Draft<'_>, name: Arc<str>, from: Place) {
+        let object = self.object(draft, from);
+        let known = |c: &Candidate| c.name == name && object.is_some() && self.object(draft, c.from) == object;
+        if !self.candidates.iter().any(known) {
+            self.candidates.push(Candidate { name, from });
+        }
+    }
+
+    fn from(&self, place: Place) -> Option<VarFrom> {
+        match place {
+            Place::Term(index) => Some(VarFrom::Term(index)),
+            Place::Target(index) => self.targets.get(index).map(|(target, _)| VarFrom::Target(target.clone())),
+        }
+    }
+
+    /// What a candidate stands for, in words, and where it was named.
+    fn said(&self, resolver: &Resolver<'_>, draft: &Draft<'_>, candidate: &Candidate) -> (String, Option<Span>) {
+        let said = match self.object(draft, candidate.from) {
             Some(object) => resolver.say(object),
-            None => format!("any {name}"),
+            None => format!("any {}", candidate.name),
         };
-        self.candidates.push(Candidate { name, from, object, span, said });
+        let span = match candidate.from {
+            Place::Term(index) => draft.terms.get(index).map(|term| term.span),
+            Place::Target(index) => self.targets.get(index).map(|(_, span)| *span),
+        };
+        (said, span)
     }
 
     /// Takes every free word of an expression into use; false, and errors, where one stands for nothing or for several.
@@ -84,14 +104,19 @@ impl Words {
             let mut meant = self.candidates.iter().filter(|c| *c.name == *word);
             match (meant.next(), meant.next()) {
                 (Some(only), None) => {
-                    let var = Var { name: only.name.clone(), from: only.from.clone() };
-                    self.vars.push(var);
+                    if let Some(from) = self.from(only.from) {
+                        self.vars.push(Var { name: only.name.clone(), from });
+                    }
                 }
                 (Some(first), Some(second)) => {
-                    let message = format!("`{word}` could be `{}` or `{}`", first.said, second.said);
-                    let help = format!("name the one that is meant in the condition: `{} as NAME …`", first.said);
-                    let found = Diagnostic::error(Code::AMBIGUOUS_NAME, span, message).help(help);
-                    let found = found.related(first.span, "one is here").related(second.span, "the other is here");
+                    let ((one, at), (other, there)) =
+                        (self.said(resolver, draft, first), self.said(resolver, draft, second));
+                    let message = format!("`{word}` could be `{one}` or `{other}`");
+                    let help = format!("name the one that is meant in the condition: `{one} as NAME …`");
+                    let mut found = Diagnostic::error(Code::AMBIGUOUS_NAME, span, message).help(help);
+                    for (place, text) in [(at, "one is here"), (there, "the other is here")] {
+                        found = place.into_iter().fold(found, |found, place| found.related(place, text));
+                    }
                     resolver.report(found);
                     fine = false;
                 }
@@ -99,7 +124,7 @@ impl Words {
                     fine = false;
                     // After an error in the condition the name may well be that of what could not be resolved.
                     if !draft.broken {
-                        self.unknown(resolver, word, span);
+                        self.unknown(resolver, draft, word, span);
                     }
                 }
             }
@@ -107,12 +132,14 @@ impl Words {
         fine
     }
 
-    fn unknown(&self, resolver: &mut Resolver<'_>, word: &str, span: Span) {
-        let hidden = self.hidden.iter().find(|(short, _)| **short == *word);
-        let many = self.many.iter().any(|short| **short == *word);
+    fn unknown(&self, resolver: &mut Resolver<'_>, draft: &Draft<'_>, word: &str, span: Span) {
+        let of_kind = |term: &crate::rulebook::Term| *resolver.short(term.source.kind) == *word;
+        let mut terms = draft.terms.iter().zip(&draft.aliases).filter(|(term, _)| of_kind(term));
+        let hidden = terms.clone().find_map(|(_, alias)| alias.map(|alias| alias.node.clone()));
+        let many = terms.any(|(term, _)| term.source.quantifier == Quantifier::Every);
         let known: Vec<&str> = self.candidates.iter().map(|c| &*c.name).collect();
         let near = crate::diagnostic::suggest::nearest(word, known.iter().copied());
-        let help = if let Some((_, alias)) = hidden {
+        let help = if let Some(alias) = hidden {
             format!("the {word} of this rule is called `{alias}`")
         } else if many {
             format!("`every {word}` stands for many objects; use `where (…)` to ask something of each")
