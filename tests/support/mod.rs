@@ -24,6 +24,7 @@ pub mod argocd;
 pub mod certificates;
 pub mod cluster;
 pub mod objects;
+pub mod proxy;
 pub mod scratch;
 pub mod skip;
 pub mod tools;
