@@ -9,6 +9,8 @@
     clippy::print_stderr
 )]
 
+#[path = "emit/argocd.rs"]
+mod argocd;
 #[path = "emit/expressions.rs"]
 mod expressions;
 #[path = "emit/health.rs"]
@@ -22,5 +24,8 @@ mod refused;
 mod skip;
 #[path = "emit/text.rs"]
 mod text;
+#[path = "support/tools.rs"]
+#[allow(dead_code)]
+mod tools;
 #[path = "emit/vm.rs"]
 mod vm;

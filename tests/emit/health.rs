@@ -48,14 +48,14 @@ pub fn script(kind: &Kind) -> lua::Script {
 }
 
 /// Status and message, by the engine.
-fn engine(kind: &Kind, object: &Json) -> (String, String) {
+pub fn engine(kind: &Kind, object: &Json) -> (String, String) {
     let found = health(kind, &Value::from_json(object).unwrap());
     (found.status.to_string(), found.message)
 }
 
 /// An expression of a message that has no value says so. Why it has none, Lua does not know as well as the engine does: it always says
 /// `absent`.
-fn why_not(message: &str) -> String {
+pub fn why_not(message: &str) -> String {
     let mut out = String::new();
     let mut rest = message;
     while let Some((before, after)) =
