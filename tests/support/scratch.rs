@@ -138,6 +138,16 @@ impl Process {
         Ok(self.ended)
     }
 
+    /// Waits until it has ended by itself.
+    pub fn wait(&mut self) -> io::Result<ExitStatus> {
+        if let Some(status) = self.ended()? {
+            return Ok(status);
+        }
+        let status = self.child.wait()?;
+        self.reaped(status);
+        Ok(status)
+    }
+
     /// Kills the process group at once, as a crash would, and waits until its leader is gone.
     pub fn kill(&mut self) -> io::Result<ExitStatus> {
         self.stop("KILL")
@@ -154,9 +164,7 @@ impl Process {
         }
         // Not reaped, so the number is still this group's when the watchdog gets to it.
         self.watchdog.tell(signal, self.child.id())?;
-        let status = self.child.wait()?;
-        self.reaped(status);
-        Ok(status)
+        self.wait()
     }
 
     fn reaped(&mut self, status: ExitStatus) {
