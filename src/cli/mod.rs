@@ -106,7 +106,7 @@ pub fn main() -> ExitCode {
     });
     let exit = out.finish().map_or_else(
         |error| {
-            out.complain(&anyhow::Error::new(error).context("cannot write to standard output"));
+            out.complain(&anyhow::Error::new(error));
             Exit::COULD_NOT
         },
         |()| exit,

@@ -10,7 +10,10 @@ pub struct Out {
     stderr: Box<dyn Write>,
     stdout_terminal: bool,
     stderr_terminal: bool,
+    /// Nothing more is written to standard output.
     closed: bool,
+    /// Why standard output could not take something, when nobody was told yet.
+    failed: Option<io::Error>,
 }
 
 impl Out {
@@ -23,6 +26,7 @@ impl Out {
             stdout_terminal: io::stdout().is_terminal(),
             stderr_terminal: io::stderr().is_terminal(),
             closed: false,
+            failed: None,
         }
     }
 
@@ -53,8 +57,10 @@ impl Out {
     /// Writes to standard error, for people, as it is (no line end is added). What standard error cannot take is lost.
     pub fn say(&mut self, text: &str) {
         // What came before on standard output stays before it on a terminal that shows both.
-        let flushed = self.flush();
-        let _ = flushed.and_then(|()| self.stderr.write_all(text.as_bytes()));
+        if let Err(error) = self.flush() {
+            self.failed = Some(error);
+        }
+        let _ = self.stderr.write_all(text.as_bytes());
     }
 
     /// Standard output is a terminal.
@@ -88,7 +94,8 @@ impl Out {
 
     /// Flushes at the end.
     pub(super) fn finish(&mut self) -> io::Result<()> {
-        self.flush()
+        self.flush()?;
+        self.failed.take().map_or(Ok(()), Err)
     }
 
     fn forgive(&mut self, result: io::Result<()>) -> io::Result<()> {
@@ -97,7 +104,11 @@ impl Out {
                 self.closed = true;
                 Ok(())
             }
-            other => other,
+            Err(error) => {
+                self.closed = true;
+                Err(io::Error::new(error.kind(), format!("cannot write to standard output: {error}")))
+            }
+            Ok(()) => Ok(()),
         }
     }
 }

@@ -1,0 +1,292 @@
+//! The program as a user meets it: exit statuses, standard output against standard error, pipes, missing and empty things.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    missing_docs
+)]
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+const GOOD: &str =
+    "application argocd/ml\nnamespace ml\n\nwhen job train succeeds\n  then restart isvc fraud;\n       block wave 4\n";
+const OBJECTS: &str = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: train, annotations: {argocd.argoproj.io/sync-wave: \"3\"}}\n---\n\
+    apiVersion: serving.kserve.io/v1beta1\nkind: InferenceService\nmetadata: {name: fraud, annotations: {argocd.argoproj.io/sync-wave: \"4\"}}\n";
+
+/// A folder with files, each name and text; a text of `/` makes a folder.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        if *text == "/" {
+            std::fs::create_dir_all(path).unwrap();
+        } else {
+            std::fs::write(path, text).unwrap();
+        }
+    }
+    folder
+}
+
+struct Ran {
+    status: i32,
+    stdout: String,
+    stderr: String,
+}
+
+/// Runs the program in a folder.
+fn tidegate(folder: &Path, args: &[&str], stdin: &str) -> Ran {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .args(args)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A program that does not read its input closes it.
+    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    Ran { status: output.status.code().unwrap(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+}
+
+/// Each case: arguments, exit status, what standard output and standard error hold (`""`: nothing at all; `*`: anything).
+fn check(files: &[(&str, &str)], cases: &[(&str, i32, &str, &str)]) {
+    let folder = folder(files);
+    for (args, status, stdout, stderr) in cases {
+        let words: Vec<&str> = args.split_whitespace().collect();
+        let ran = tidegate(folder.path(), &words, "");
+        let holds = |got: &str, wanted: &str| match wanted {
+            "" => got.is_empty(),
+            "*" => true,
+            wanted => got.contains(wanted),
+        };
+        assert_eq!(ran.status, *status, "status of `{args}`\n{}{}", ran.stdout, ran.stderr);
+        assert!(holds(&ran.stdout, stdout), "standard output of `{args}`: {}", ran.stdout);
+        assert!(holds(&ran.stderr, stderr), "standard error of `{args}`: {}", ran.stderr);
+        assert!(!ran.stderr.contains("panicked"), "`{args}` panicked: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn usage() {
+    check(
+        &[("good.tide", GOOD)],
+        &[
+            ("--help", 0, "Usage: tidegate", ""),
+            ("--version", 0, "tidegate 0.", ""),
+            ("check --help", 0, "RULES", ""),
+            ("", 2, "", "Usage: tidegate"),
+            ("chekc good.tide", 2, "", "a similar subcommand exists: 'check'"),
+            ("check", 2, "", "<RULES>"),
+            ("check --format sarif good.tide", 2, "", "human, plain, json"),
+            ("graph good.tide --format png", 2, "", "text, dot, mermaid, json"),
+            ("check --rulebook NOT_A_NAME good.tide", 1, "NOT_A_NAME", ""),
+        ],
+    );
+}
+
+#[test]
+fn files_that_cannot_be_read() {
+    check(
+        &[
+            ("good.tide", GOOD),
+            ("empty", "/"),
+            ("hidden/.git/x.tide", "nonsense"),
+            ("hidden/good.tide", GOOD),
+            ("m.yaml", OBJECTS),
+        ],
+        &[
+            ("check good.tide", 0, "", ""),
+            ("check nowhere.tide", 2, "", "tidegate: cannot read `nowhere.tide`: No such file"),
+            ("check good.tide nowhere.tide", 2, "", "cannot read `nowhere.tide`"),
+            ("check empty", 2, "", "no `.tide` file in `empty`"),
+            ("check hidden", 0, "", ""),
+            ("compile empty", 2, "", "no `.tide` file in `empty`"),
+            ("fmt nowhere.tide", 2, "", "cannot read `nowhere.tide`"),
+            ("graph good.tide --manifests empty", 2, "", "no `.yaml` or `.yml` or `.json` file in `empty`"),
+            ("graph good.tide --manifests nowhere.yaml", 2, "", "cannot read `nowhere.yaml`"),
+            ("graph good.tide --manifests m.yaml", 0, "wave 4", ""),
+            ("plan good.tide --manifests nowhere.yaml", 2, "", "cannot read `nowhere.yaml`"),
+        ],
+    );
+}
+
+#[test]
+fn what_is_wrong_with_rules() {
+    check(
+        &[
+            ("bad.tide", "when job a\n\nwhen jbo b succeeds then restart isvc c\n"),
+            ("other.tide", "namespace UPPER\n"),
+            ("good.tide", GOOD),
+        ],
+        &[
+            ("check bad.tide other.tide", 1, "other.tide:1:11: error[TG119]", ""),
+            ("check bad.tide other.tide", 1, "bad.tide:1:", ""),
+            ("check --format plain bad.tide", 1, "bad.tide:3:6: error[TG100]", ""),
+            ("check --format json bad.tide", 1, "\"TG100\"", ""),
+            ("check --format json good.tide", 0, "[]", ""),
+            ("check --format human bad.tide", 1, "", "2 errors"),
+            ("check --format human good.tide", 0, "", "1 rule, no errors"),
+            // Beside the output of another verb, findings go to standard error.
+            ("compile bad.tide", 1, "", "error[TG100]"),
+            ("graph bad.tide", 1, "", "error[TG100]"),
+            ("graph --format json bad.tide", 1, "", "error[TG100]"),
+            ("fmt --check bad.tide", 1, "", "error[TG001]"),
+            ("check .", 1, "TG119", ""),
+        ],
+    );
+}
+
+#[test]
+fn what_is_wrong_with_manifests() {
+    let above = OBJECTS.replace("\"3\"", "\"5\"");
+    check(
+        &[
+            ("good.tide", GOOD),
+            ("broken.yaml", &format!("{OBJECTS}---\na: [1\n")),
+            ("values.yaml", &format!("{OBJECTS}---\nreplicas: 2\n")),
+            ("above.yaml", &above),
+        ],
+        &[
+            (
+                "graph good.tide --manifests broken.yaml",
+                1,
+                "held until job train succeeds",
+                "broken.yaml:9:4: error[TG400]",
+            ),
+            (
+                "graph good.tide --manifests values.yaml",
+                0,
+                "held until job train succeeds",
+                "values.yaml:9:1: warning[TG401]",
+            ),
+            ("graph good.tide --manifests above.yaml", 1, "CANNOT be held", "error[TG111]"),
+            ("graph good.tide --manifests above.yaml --format json", 1, "\"TG111\"", "error[TG111]"),
+        ],
+    );
+}
+
+#[test]
+fn a_file_that_is_not_utf8() {
+    let folder = folder(&[]);
+    std::fs::write(folder.path().join("latin.tide"), b"# caf\xe9\nnamespace ml\n").unwrap();
+    for (args, stdout) in
+        [(&["check", "latin.tide"][..], true), (&["fmt", "latin.tide"], false), (&["compile", "latin.tide"], false)]
+    {
+        let ran = tidegate(folder.path(), args, "");
+        assert_eq!(ran.status, 1);
+        let said = if stdout { &ran.stdout } else { &ran.stderr };
+        assert!(said.contains("latin.tide:1:6: error[TG006]"), "{args:?}: {said}");
+    }
+    assert_eq!(std::fs::read(folder.path().join("latin.tide")).unwrap(), b"# caf\xe9\nnamespace ml\n");
+}
+
+#[test]
+fn standard_input() {
+    let folder = folder(&[("good.tide", GOOD)]);
+    let ran = tidegate(folder.path(), &["graph", "good.tide", "--manifests", "-", "--format", "json"], OBJECTS);
+    assert_eq!((ran.status, ran.stderr.as_str()), (0, ""));
+    let graph: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(graph["version"], 1);
+    assert!(ran.stdout.contains("<stdin>"));
+    let ran = tidegate(folder.path(), &["check", "-"], "when job a succeeds then restart isvc b\n");
+    assert_eq!((ran.status, ran.stdout.as_str()), (0, ""));
+    let ran = tidegate(folder.path(), &["fmt", "-"], "namespace    ml\n");
+    assert_eq!((ran.status, ran.stdout.as_str()), (0, "namespace ml\n"));
+}
+
+#[test]
+fn fmt_lays_out_and_leaves_alone() {
+    let folder =
+        folder(&[("a.tide", "namespace    ml\n"), ("b.tide", "namespace ml\n"), ("broken.tide", "when   nothing\n")]);
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    let ran = tidegate(folder.path(), &["fmt", "--check", "a.tide", "b.tide"], "");
+    assert_eq!((ran.status, ran.stdout.as_str(), read("a.tide").as_str()), (1, "a.tide\n", "namespace    ml\n"));
+    let ran = tidegate(folder.path(), &["fmt", "."], "");
+    assert_eq!((ran.status, ran.stdout.as_str()), (1, ""));
+    assert!(
+        ran.stderr.contains("./a.tide: laid out") && ran.stderr.contains("./broken.tide:1:8: error[TG001]"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!((read("a.tide").as_str(), read("broken.tide").as_str()), ("namespace ml\n", "when   nothing\n"));
+    let ran = tidegate(folder.path(), &["fmt", "--check", "a.tide", "b.tide"], "");
+    assert_eq!((ran.status, ran.stdout, ran.stderr), (0, String::new(), String::new()));
+}
+
+/// The same rules in any order, twice or once, by file or by folder, compile to the same bytes.
+#[test]
+fn compile_is_the_same_for_any_order() {
+    let folder = folder(&[
+        ("r/a.tide", GOOD),
+        ("r/b.tide", "namespace ml\nrule r { when job x fails\n then notify broken \"x\" }\n"),
+    ]);
+    let first = tidegate(folder.path(), &["compile", "r/a.tide", "r/b.tide"], "");
+    assert_eq!(first.status, 0);
+    assert!(first.stdout.ends_with("}\n"));
+    for args in
+        [&["compile", "r/b.tide", "r/a.tide"][..], &["compile", "r"], &["compile", "r", "r/a.tide", "./r/b.tide"]]
+    {
+        assert_eq!(tidegate(folder.path(), args, "").stdout, first.stdout, "{args:?}");
+    }
+}
+
+/// `tidegate graph … | head -c 1`: the reader goes away long before the end. No panic, no message, the verb's own status.
+#[test]
+fn a_reader_that_goes_away() {
+    let mut rules = String::from("namespace ml\n");
+    for n in 0..2_000 {
+        rules.push_str(&format!("job j{n} after job j{}\n", n + 1));
+    }
+    let folder = folder(&[("many.tide", &rules)]);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .args(["graph", "many.tide", "--format", "json"])
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut one = [0];
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut one).unwrap();
+    drop(stdout);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(0), ""));
+}
+
+/// A full disk is not a success.
+#[test]
+fn output_that_cannot_be_written() {
+    let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else { return };
+    let folder = folder(&[("good.tide", GOOD)]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    let output = command
+        .args(["compile", "good.tide"])
+        .current_dir(folder.path())
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("cannot write to standard output"));
+}
+
+/// A ConfigMap's folder: the files are links into `..data`, which is a link into a dated folder; each is read once.
+#[cfg(unix)]
+#[test]
+fn a_mounted_configmap_is_read_once() {
+    let folder = folder(&[("..2026_03_01/a.tide", GOOD)]);
+    std::os::unix::fs::symlink("..2026_03_01", folder.path().join("..data")).unwrap();
+    std::os::unix::fs::symlink("..data/a.tide", folder.path().join("a.tide")).unwrap();
+    let ran = tidegate(folder.path(), &["check", "--format", "human", "."], "");
+    assert_eq!((ran.status, ran.stderr.as_str()), (0, "1 rule, no errors\n"));
+}
