@@ -2,8 +2,12 @@
 
 use std::fmt;
 
+use super::template::cut;
 use super::types::with_article;
 use crate::diagnostic::Span;
+
+/// The longest text of an error, in bytes.
+pub const ERROR_BYTES_MAX: usize = 256;
 
 /// Why an expression has no value, and where in the text. Displayed without the place: `absent: status.phase`,
 /// `no such overload: string + int`, `divide by zero`.
@@ -36,7 +40,16 @@ pub enum ErrorKind {
 }
 
 impl EvalError {
-    pub(super) fn new(kind: ErrorKind, span: Span) -> EvalError {
+    /// Texts of the kind are cut to [`ERROR_BYTES_MAX`]: what objects hold may be hostile.
+    pub(super) fn new(mut kind: ErrorKind, span: Span) -> EvalError {
+        match &mut kind {
+            ErrorKind::Absent(text)
+            | ErrorKind::Unbound(text)
+            | ErrorKind::NoOverload(text)
+            | ErrorKind::NotA(_, text)
+            | ErrorKind::Refused(text) => *text = cut(std::mem::take(text), ERROR_BYTES_MAX),
+            _ => {}
+        }
         EvalError(Box::new((kind, span)))
     }
 

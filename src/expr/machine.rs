@@ -13,6 +13,10 @@ use super::value::Value;
 /// The most steps of one evaluation: nodes visited, elements compared, and one for each 32 bytes that a function reads or makes.
 pub const STEPS_MAX: u32 = 1_000_000;
 
+/// What compiling a pattern counts, about its time in that of other steps.
+const PATTERN_STEPS: usize = 200;
+const PATTERN_STEPS_A_BYTE: usize = 20;
+
 /// Bytes of text that count as one step.
 const BYTES_A_STEP: usize = 32;
 
@@ -266,6 +270,10 @@ impl<'m> Machine<'m> {
             bytes += weight(arg);
         }
         self.charge_bytes(bytes, node)?;
+        if let ("matches", Value::String(pattern)) = (function.name, args[1].as_ref()) {
+            // A pattern that is not constant is compiled each time.
+            self.charge(PATTERN_STEPS + PATTERN_STEPS_A_BYTE * pattern.len(), node)?;
+        }
         let args = args.each_ref().map(Cow::as_ref);
         let args = args.get(..nodes.len()).unwrap_or_default();
         match (function.run)(args) {

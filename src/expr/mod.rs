@@ -32,7 +32,7 @@ mod types;
 mod value;
 
 pub use access::written;
-pub use error::{ErrorKind, EvalError};
+pub use error::{ERROR_BYTES_MAX, ErrorKind, EvalError};
 pub use intern::{INTERN_BYTES_MAX, INTERN_ENTRIES_MAX, Interner};
 pub use machine::STEPS_MAX;
 pub use map::Map;

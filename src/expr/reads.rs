@@ -7,6 +7,9 @@ use super::ops::Arithmetic;
 use super::program::{Fold, Index, Lets, Node, Op};
 use super::value::Value;
 
+/// The most places that one value is followed to.
+const ORIGINS_MAX: usize = 256;
+
 /// One step of a path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PathStep {
@@ -100,6 +103,17 @@ struct Reader<'l> {
 impl Reader<'_> {
     /// Where a node's value comes from. Who calls this must touch or consume what it uses of it.
     fn value(&mut self, node: &Node) -> Origins {
+        let origins = self.origins(node);
+        if origins.len() <= ORIGINS_MAX {
+            return origins;
+        }
+        // Too many to follow (chains of `let`s with `?:` double them): all of their variables is read, so nothing more is asked.
+        let whole = |o: &Origin| ReadPath { slot: o.slot, steps: Vec::new(), whole: true };
+        self.paths.extend(origins.iter().map(whole));
+        Origins::new()
+    }
+
+    fn origins(&mut self, node: &Node) -> Origins {
         match &node.op {
             Op::Const(_) => Origins::new(),
             Op::Var(slot, _) => Origins::from([Origin { slot: *slot, steps: Vec::new() }]),

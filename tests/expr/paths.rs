@@ -72,6 +72,20 @@ fn paths_name_the_slot_and_follow_lets() {
     }
 }
 
+/// Each binding may come from twice as many places as the one before.
+#[test]
+fn paths_stay_bounded() {
+    let mut lets = Lets::new();
+    lets.push("l0", compile_with("self", &["self"], &lets).unwrap());
+    for i in 1..30 {
+        let text = format!("self.t ? l{}.a : l{}.b", i - 1, i - 1);
+        lets.push(format!("l{i}"), compile_with(&text, &["self"], &lets).unwrap());
+    }
+    let few = paths(&compile_with("l3.c == 1", &["self"], &lets).unwrap());
+    assert_eq!(few.len(), 9, "{few:?}");
+    assert_eq!(paths(&compile_with("l29.c == 1", &["self"], &lets).unwrap()), ["0"]);
+}
+
 /// A projection to the paths of programs.
 pub fn projection(texts: &[&str]) -> Projection {
     let mut projection = Projection::default();
