@@ -1,4 +1,4 @@
-//! Text to tree. A file that is right is parsed once as a whole; one that is not, statement by statement.
+//! Text to tree. A file that is right is parsed once, in large chunks; one that is not, statement by statement.
 
 use super::build::{Build, Kids};
 use super::grammar::{self, Pairs, Rule};
@@ -11,16 +11,34 @@ use crate::diagnostic::{Code, Diagnostic, FileId, Sources, Span};
 pub fn parse(sources: &Sources, file: FileId, diagnostics: &mut Vec<Diagnostic>) -> File {
     let Some(text) = text_within_limits(sources, file, diagnostics) else { return File::default() };
     let mut out = File::default();
+    let first = diagnostics.len();
+    if in_chunks(file, text, diagnostics, &mut out.statements).is_some() {
+        return out;
+    }
+    out.statements.clear();
+    diagnostics.truncate(first);
     match grammar::run(Rule::file, text) {
         Ok(pairs) => statements(pairs, &mut Build::new(file, 0, diagnostics), &mut out.statements),
         Err(_) => {
-            let first = diagnostics.len();
             recover::statements(file, text, diagnostics, &mut out.statements);
             bound_errors(file, first, diagnostics);
         }
     }
     out
 }
+
+/// Parses some hundred statements at a time, each piece of text once, so that pest's tokens stay in the processor's cache. None if a chunk does
+/// not parse: then either the text is wrong, or the cut was (it goes by the look of the lines), which the parse of the whole text will tell.
+fn in_chunks(file: FileId, text: &str, diagnostics: &mut Vec<Diagnostic>, out: &mut Vec<Statement>) -> Option<()> {
+    for (start, end) in recover::chunks(text, CHUNK_BYTES) {
+        let pairs = grammar::run(Rule::file, text.get(start..end)?).ok()?;
+        statements(pairs, &mut Build::new(file, start, diagnostics), out);
+    }
+    Some(())
+}
+
+/// Bytes of text that are parsed at a time.
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// The tree of a lone condition, as in `tidegate wait "CONDITION"`.
 #[must_use]

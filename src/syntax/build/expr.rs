@@ -16,6 +16,7 @@ struct Deep {
 impl Build<'_> {
     /// `expr`
     pub(in crate::syntax) fn expr(&mut self, pair: Pair<'_>) -> Expr {
+        self.cut = false;
         self.deep(pair).expr
     }
 
@@ -45,6 +46,10 @@ impl Build<'_> {
     fn level(&mut self, span: Span, below: usize, node: ExprNode) -> Deep {
         let depth = below + 1;
         if depth > limits::DEPTH_MAX {
+            // Said once, however often what is left grows past the limit again.
+            if std::mem::replace(&mut self.cut, true) {
+                return Deep { expr: Expr { node: ExprNode::Null, span }, depth: 1 };
+            }
             self.error(
                 Code::LIMIT,
                 span,

@@ -21,11 +21,13 @@ pub(super) struct Build<'d> {
     /// Where the parsed text begins in the file.
     base: usize,
     pub(super) diagnostics: &'d mut Vec<Diagnostic>,
+    /// The expression being built was cut at the limit of its depth.
+    cut: bool,
 }
 
 impl<'d> Build<'d> {
     pub(super) fn new(file: FileId, base: usize, diagnostics: &'d mut Vec<Diagnostic>) -> Self {
-        Self { file, base, diagnostics }
+        Self { file, base, diagnostics, cut: false }
     }
 
     /// A span of `start..end`, both counted from where the parsed text begins.
@@ -50,20 +52,25 @@ impl<'d> Build<'d> {
 /// Past the last character of a pair. Before an optional part that is not there the grammar has stepped over blanks and comments, which
 /// belong to nobody.
 fn end(pair: &Pair<'_>) -> usize {
+    if ends_tightly(pair) {
+        return pair.as_span().end();
+    }
     let mut pair = pair.clone();
     loop {
-        let text = pair.as_str();
         let end = pair.as_span().end();
-        let last_line = text.rsplit('\n').next().unwrap_or("");
-        let tight = !text.ends_with([' ', '\t', '\r', '\n']) && !last_line.contains('#');
-        if tight || matches!(pair.as_rule(), Rule::text | Rule::json) {
-            return end;
-        }
         match pair.into_inner().next_back() {
+            Some(last) if ends_tightly(&last) => return last.as_span().end(),
             Some(last) => pair = last,
             None => return end,
         }
     }
+}
+
+fn ends_tightly(pair: &Pair<'_>) -> bool {
+    let text = pair.as_str();
+    let last_line = text.rsplit('\n').next().unwrap_or("");
+    (!text.ends_with([' ', '\t', '\r', '\n']) && !last_line.contains('#'))
+        || matches!(pair.as_rule(), Rule::text | Rule::json)
 }
 
 /// The children of a pair in order, without the words and marks that carry no meaning.

@@ -68,7 +68,7 @@ fn colon(cx: &Cx<'_>) -> Option<Diagnostic> {
         Rule::clause,
         Rule::k_label,
     ];
-    if !matches!(cx.found(), ":" | "=") || !takes.iter().any(|rule| cx.expects(*rule)) {
+    if !is_name(cx.token(-1)) || !matches!(cx.found(), ":" | "=") || !takes.iter().any(|rule| cx.expects(*rule)) {
         return None;
     }
     if cx.found() == "=" && cx.expects(Rule::binary_op) {

@@ -33,7 +33,7 @@ pub(super) fn hint(cx: &Cx<'_>) -> Option<Diagnostic> {
     if let Some(d) = missing_name(cx).or_else(|| second_statement(cx)) {
         return Some(d);
     }
-    let head = head_of(cx)?;
+    let head = head_of(cx).filter(|head| cx.token(*head).is_some())?;
     let word = cx.word(head);
     if STATEMENT_WORDS.contains(&word) {
         return None;

@@ -31,7 +31,8 @@ pub(super) fn explain(failure: &Failure, file: FileId, text: &str, base: usize) 
         ErrorVariant::ParsingError { positives, .. } => positives.clone(),
         ErrorVariant::CustomError { .. } => Vec::new(),
     };
-    let tokens = tokens::tokens(text);
+    let mut tokens = tokens::tokens(text);
+    tokens::split(&mut tokens, at);
     // The token at the place, or the next one: between tokens there are only blanks and comments.
     let index = tokens.partition_point(|t| t.end <= at);
     let mut cx = Cx { file, base, text, at, expected: Vec::new(), tokens, index };
@@ -126,7 +127,9 @@ impl<'t> Cx<'t> {
 
     /// `then` is missing, say: said of a line that ends too early or goes on with another word.
     fn missing(&self, what: &str) -> Diagnostic {
-        if self.ended() {
+        if self.ended() && self.index == 0 {
+            self.error(self.place(), format!("expected {what}, and nothing is there"))
+        } else if self.ended() {
             let before = shown(self.word(-1));
             self.error(self.place(), format!("expected {what} after `{before}`")).label("the line ends here")
         } else {
@@ -165,7 +168,9 @@ impl<'t> Cx<'t> {
         phrases.truncate(PHRASES_MAX);
         if phrases.is_empty() {
             let word = shown(if self.ended() { self.word(-1) } else { self.found() });
-            return self.error(self.place(), format!("`{word}` does not fit here"));
+            let message =
+                if word.is_empty() { "nothing is there".to_owned() } else { format!("`{word}` does not fit here") };
+            return self.error(self.place(), message);
         }
         self.missing(&expected::any_of(&phrases))
     }
@@ -176,11 +181,9 @@ const PHRASES_MAX: usize = 6;
 
 /// The user's word, shortened if long.
 fn shown(word: &str) -> String {
-    if word.chars().count() <= SHOWN_CHARS_MAX {
-        return word.to_owned();
-    }
-    let start: String = word.chars().take(SHOWN_CHARS_MAX).collect();
-    format!("{start}…")
+    // Messages put words in backquotes.
+    let start: String = word.chars().take(SHOWN_CHARS_MAX).map(|c| if c == '`' { '\'' } else { c }).collect();
+    if word.chars().count() > SHOWN_CHARS_MAX { format!("{start}…") } else { start }
 }
 
 /// Whether the token is a word or a quoted name.

@@ -81,3 +81,16 @@ fn token(rest: &str, c: char) -> (usize, Kind) {
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '-' | '.')
 }
+
+/// Cuts the word that the parse failed within: what came before it was read, what comes after was not.
+pub(super) fn split(tokens: &mut Vec<Token<'_>>, at: usize) {
+    let index = tokens.partition_point(|t| t.end <= at);
+    let Some(token) = tokens.get(index).copied().filter(|t| t.kind == Kind::Word && t.start < at) else { return };
+    let (Some(read), Some(left)) = (token.text.get(..at - token.start), token.text.get(at - token.start..)) else {
+        return;
+    };
+    tokens.insert(index, Token { text: read, end: at, ..token });
+    if let Some(rest) = tokens.get_mut(index + 1) {
+        *rest = Token { text: left, start: at, first: false, ..token };
+    }
+}

@@ -23,7 +23,8 @@ pub(super) fn lexical(cx: &Cx<'_>) -> Option<Diagnostic> {
     let found = cx.found();
     let c = found.chars().next()?;
     if matches!(c, '\u{201c}' | '\u{201d}' | '\u{2018}' | '\u{2019}' | '\u{ab}' | '\u{bb}' | '`') {
-        return Some(cx.error(cx.span(0), format!("`{c}` is not a quote of the language")).help("write `\"` or `'`"));
+        let name = if c == '`' { "a backquote".to_owned() } else { format!("`{c}`") };
+        return Some(cx.error(cx.span(0), format!("{name} is not a quote of the language")).help("write `\"` or `'`"));
     }
     let two = cx.text.get(cx.at..).and_then(|t| t.get(..2)).unwrap_or("");
     if two == "//" || two == "/*" || (two == "--" && cx.word(0).chars().all(|c| c == '-')) {

@@ -252,7 +252,7 @@ impl<'s> Printer<'s> {
                 self.push("run ");
                 self.push(&kind.node);
                 self.push(" from ");
-                self.from_word(kind, name);
+                self.source_word(kind, name);
                 self.resource_name(name);
                 return;
             }

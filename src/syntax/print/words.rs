@@ -180,7 +180,7 @@ impl Printer<'_> {
 
 impl<'s> Printer<'s> {
     /// `run workflow from template NAME`: the word says nothing that the kind does not say, so the tree leaves it out.
-    pub(super) fn from_word(&mut self, kind: &Name, name: &ResourceName) {
+    pub(super) fn source_word(&mut self, kind: &Name, name: &ResourceName) {
         let between = self.spelling(kind.span.end, name.span.start).unwrap_or("");
         if let Some(word) = between.split_whitespace().find(|word| matches!(*word, "template" | "cronjob")) {
             self.push(word);
