@@ -11,6 +11,8 @@
 
 #[path = "emit/argocd.rs"]
 mod argocd;
+#[path = "emit/deploy.rs"]
+mod deploy;
 #[path = "emit/expressions.rs"]
 mod expressions;
 #[path = "emit/health.rs"]
