@@ -19,7 +19,7 @@ use std::fmt::Write;
 use serde_json::Value as Json;
 use tidegate::expr::{Interner, Value};
 use tidegate::facts::Row;
-use tidegate::rulebook::{Health, KindIx, ObjectRef, Options, Rulebook, health, load, rules_of, run_of};
+use tidegate::rulebook::{Health, KindIx, LIBRARY, ObjectRef, Options, Rulebook, health, load, rules_of, run_of};
 
 fn book(text: &str) -> Rulebook {
     let compiled = load([("rules.tide".to_owned(), text.to_owned())], &Options::default());
@@ -29,6 +29,15 @@ fn book(text: &str) -> Rulebook {
 
 fn yaml(text: &str) -> Json {
     serde_yaml::from_str(text).unwrap()
+}
+
+/// An object; its name is x unless it says otherwise.
+fn named(text: &str) -> Json {
+    let mut object = yaml(text);
+    if object.get("metadata").is_none() {
+        object["metadata"] = serde_json::json!({"name": "x"});
+    }
+    object
 }
 
 /// A rulebook that uses every built-in kind that can be asked about.
@@ -52,6 +61,16 @@ fn health_of(book: &Rulebook, kind: KindIx, object: &Json) -> Health {
     let run = |fields: &Value, health: &Health| run_of(book.kind(kind).unwrap(), health, fields);
     assert_eq!(run(&Value::from_json(object).unwrap(), &whole), run(&row.fields, &kept));
     whole
+}
+
+#[test]
+fn the_library_is_the_folder() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mut files: Vec<String> = files.map(|name| format!("rules/{name}")).collect();
+    files.sort();
+    assert_eq!(files, LIBRARY.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>());
+    assert_eq!(book("").kinds.len(), files.len(), "one kind a file");
 }
 
 #[test]
@@ -79,193 +98,14 @@ fn health_as_argocd_sees_it() {
     assert!(cases >= 17 && agreeing == cases, "{report}");
 }
 
-/// `kind: object → Status message`, expectations as Argo CD's own checks (Go code) give them.
 #[test]
 fn health_of_built_in_kinds() {
-    let cases = [
-        ("job", "status: {}", "Progressing "),
-        ("job", "{}", "Progressing "),
-        ("job", "status: {active: 1, conditions: []}", "Progressing "),
-        (
-            "job",
-            "status: {conditions: [{type: SuccessCriteriaMet, status: 'True'}, {type: Complete, status: 'True', message: done}]}",
-            "Healthy done",
-        ),
-        ("job", "status: {conditions: [{type: SuccessCriteriaMet, status: 'True'}]}", "Progressing "),
-        ("job", "status: {succeeded: 1}", "Progressing "),
-        ("job", "status: {conditions: [{type: Failed, status: 'True', message: deadline}]}", "Degraded deadline"),
-        (
-            "job",
-            "status: {conditions: [{type: Suspended, status: 'True', message: Job suspended}]}",
-            "Suspended Job suspended",
-        ),
-        ("job", "status: {conditions: [{type: Suspended, status: 'False', message: Job resumed}]}", "Progressing "),
-        ("notebook", "status: {}", "Progressing Initializing notebook validation"),
-        ("notebook", "{}", "Progressing Initializing notebook validation"),
-        ("notebook", "status: {phase: Succeeded}", "Healthy Notebook validation succeeded"),
-        ("notebook", "status: {phase: Failed}", "Degraded Notebook validation failed"),
-        ("notebook", "status: {phase: Failed, message: cell 3}", "Degraded cell 3"),
-        ("notebook", "status: {phase: ValidationRunning}", "Progressing Validating notebook..."),
-        ("notebook", "status: {phase: Building}", "Progressing Phase: Building"),
-        ("pvc", "status: {phase: Bound}", "Healthy "),
-        ("pvc", "status: {phase: Pending}", "Progressing "),
-        ("pvc", "status: {phase: Lost}", "Degraded "),
-        ("pvc", "{}", "Unknown "),
-        ("deployment", "spec: {paused: true}", "Suspended Deployment is paused"),
-        (
-            "deployment",
-            "{metadata: {name: x, generation: 2}, spec: {replicas: 1}, status: {observedGeneration: 1}}",
-            "Progressing Waiting for rollout to finish: observed deployment generation less than desired generation",
-        ),
-        (
-            "deployment",
-            "{metadata: {name: x}, spec: {replicas: 3}, status: {updatedReplicas: 1, replicas: 3}}",
-            "Progressing Waiting for rollout to finish: 1 out of 3 new replicas have been updated...",
-        ),
-        (
-            "deployment",
-            "{metadata: {name: x}, spec: {replicas: 1}, status: {updatedReplicas: 1, replicas: 3}}",
-            "Progressing Waiting for rollout to finish: 2 old replicas are pending termination...",
-        ),
-        (
-            "deployment",
-            "{metadata: {name: x}, spec: {replicas: 1}, status: {updatedReplicas: 1, replicas: 1}}",
-            "Progressing Waiting for rollout to finish: 0 of 1 updated replicas are available...",
-        ),
-        (
-            "deployment",
-            "{metadata: {name: x}, spec: {replicas: 1}, status: {updatedReplicas: 1, replicas: 1, availableReplicas: 1}}",
-            "Healthy ",
-        ),
-        (
-            "deployment",
-            "{metadata: {name: x}, spec: {replicas: 1}, status: {conditions: [{type: Progressing, status: 'False', reason: ProgressDeadlineExceeded}]}}",
-            "Degraded Deployment \"x\" exceeded its progress deadline",
-        ),
-        ("statefulset", "{}", "Progressing Waiting for statefulset spec update to be observed..."),
-        (
-            "statefulset",
-            "{spec: {replicas: 3}, status: {observedGeneration: 1, readyReplicas: 1}}",
-            "Progressing Waiting for 2 pods to be ready...",
-        ),
-        (
-            "statefulset",
-            "{spec: {updateStrategy: {type: OnDelete}}, status: {observedGeneration: 1, readyReplicas: 2}}",
-            "Healthy statefulset has 2 ready pods",
-        ),
-        (
-            "statefulset",
-            "{spec: {replicas: 2, updateStrategy: {type: RollingUpdate, rollingUpdate: {partition: 1}}}, status: {observedGeneration: 1, readyReplicas: 2}}",
-            "Progressing Waiting for partitioned roll out to finish: 0 out of 1 new pods have been updated...",
-        ),
-        (
-            "statefulset",
-            "{spec: {replicas: 2, updateStrategy: {type: RollingUpdate, rollingUpdate: {partition: 0}}}, status: {observedGeneration: 1, readyReplicas: 2, updatedReplicas: 2}}",
-            "Healthy partitioned roll out complete: 2 new pods have been updated...",
-        ),
-        (
-            "statefulset",
-            "{spec: {replicas: 1}, status: {observedGeneration: 1, readyReplicas: 1, updatedReplicas: 0, updateRevision: b, currentRevision: a}}",
-            "Progressing waiting for statefulset rolling update to complete 0 pods at revision b...",
-        ),
-        (
-            "statefulset",
-            "{spec: {replicas: 1}, status: {observedGeneration: 1, readyReplicas: 1, currentReplicas: 1, updateRevision: a, currentRevision: a}}",
-            "Healthy statefulset rolling update complete 1 pods at revision a...",
-        ),
-        (
-            "daemonset",
-            "{metadata: {name: x, generation: 2}, status: {observedGeneration: 1}}",
-            "Progressing Waiting for rollout to finish: observed daemon set generation less than desired generation",
-        ),
-        (
-            "daemonset",
-            "{metadata: {name: x}, spec: {updateStrategy: {type: OnDelete}}, status: {updatedNumberScheduled: 1, desiredNumberScheduled: 2}}",
-            "Healthy daemon set 1 out of 2 new pods have been updated",
-        ),
-        (
-            "daemonset",
-            "{metadata: {name: x}, status: {updatedNumberScheduled: 1, desiredNumberScheduled: 2}}",
-            "Progressing Waiting for daemon set \"x\" rollout to finish: 1 out of 2 new pods have been updated...",
-        ),
-        (
-            "daemonset",
-            "{metadata: {name: x}, status: {updatedNumberScheduled: 2, desiredNumberScheduled: 2, numberAvailable: 1}}",
-            "Progressing Waiting for daemon set \"x\" rollout to finish: 1 of 2 updated pods are available...",
-        ),
-        (
-            "daemonset",
-            "{metadata: {name: x}, status: {updatedNumberScheduled: 2, desiredNumberScheduled: 2, numberAvailable: 2}}",
-            "Healthy ",
-        ),
-        ("pod", "{spec: {restartPolicy: Always}, status: {phase: Pending, message: wait}}", "Progressing wait"),
-        ("pod", "{spec: {restartPolicy: Never}, status: {phase: Succeeded}}", "Healthy "),
-        ("pod", "{spec: {restartPolicy: Never}, status: {phase: Running}}", "Progressing "),
-        (
-            "pod",
-            "{spec: {restartPolicy: Always}, status: {phase: Running, conditions: [{type: Ready, status: 'True'}]}}",
-            "Healthy ",
-        ),
-        (
-            "pod",
-            "{spec: {restartPolicy: Always}, status: {phase: Running, containerStatuses: [{name: a, lastState: {terminated: {exitCode: 1}}}]}}",
-            "Degraded ",
-        ),
-        (
-            "pod",
-            "{spec: {restartPolicy: Always}, status: {phase: Pending, containerStatuses: [{name: a, state: {waiting: {reason: ImagePullBackOff, message: no image}}}, {name: b, state: {waiting: {reason: ErrImagePull, message: none}}}]}}",
-            "Degraded no image, none",
-        ),
-        (
-            "pod",
-            "{spec: {restartPolicy: Never}, status: {phase: Pending, containerStatuses: [{name: a, state: {waiting: {reason: ImagePullBackOff, message: no image}}}]}}",
-            "Progressing ",
-        ),
-        (
-            "pod",
-            "{spec: {restartPolicy: Never}, status: {phase: Failed, containerStatuses: [{name: a, state: {terminated: {exitCode: 0}}}, {name: b, state: {terminated: {exitCode: 3}}}]}}",
-            "Degraded container \"b\" failed with exit code 3",
-        ),
-        (
-            "pod",
-            "{spec: {restartPolicy: Never}, status: {phase: Failed, containerStatuses: [{name: a, state: {terminated: {exitCode: 137, reason: OOMKilled}}}]}}",
-            "Degraded OOMKilled",
-        ),
-        ("pod", "{}", "Unknown "),
-        (
-            "pod",
-            "{metadata: {name: x, annotations: {argocd.argoproj.io/ignore-restart-policy: 'true'}}, spec: {restartPolicy: Never}, status: {phase: Running, conditions: [{type: Ready, status: 'True'}]}}",
-            "Healthy ",
-        ),
-        ("application", "{}", "Progressing "),
-        ("application", "status: {health: {status: Healthy}}", "Healthy "),
-        ("application", "{operation: {}, status: {health: {status: Healthy}}}", "Progressing a sync is asked for"),
-        (
-            "application",
-            "status: {health: {status: Healthy}, reconciledAt: '2026-03-01T08:00:00Z', operationState: {phase: Succeeded, finishedAt: '2026-03-01T08:00:01Z'}}",
-            "Progressing not reconciled since the last sync",
-        ),
-        (
-            "application",
-            "status: {health: {status: Degraded, message: bad}, reconciledAt: '2026-03-01T08:00:02Z', operationState: {phase: Succeeded, finishedAt: '2026-03-01T08:00:01Z'}}",
-            "Degraded bad",
-        ),
-        ("servingruntime", "{}", "Healthy "),
-        ("servingruntime", "spec: {disabled: true}", "Suspended ServingRuntime is disabled"),
-        (
-            "job",
-            "{metadata: {name: x, deletionTimestamp: '2026-03-01T08:00:00Z'}, status: {conditions: [{type: Complete, status: 'True'}]}}",
-            "Progressing Pending deletion",
-        ),
-    ];
+    let page = include_str!("rulebook/health.txt");
     let book = every_kind();
-    for (short, text, expected) in cases {
-        let mut object = yaml(text);
-        if object.get("metadata").is_none() {
-            object["metadata"] = serde_json::json!({"name": "x"});
-        }
-        let found = health_of(&book, book.kind_by_short(short).unwrap(), &object);
-        assert_eq!(format!("{} {}", found.status, found.message), expected, "{short} {text}");
+    for case in page.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let [short, text, expected]: [&str; 3] = case.split(" | ").collect::<Vec<_>>().try_into().unwrap();
+        let found = health_of(&book, book.kind_by_short(short).unwrap(), &named(text));
+        assert_eq!(format!("{} {}", found.status, found.message).trim_end(), expected, "{short} {text}");
     }
 }
 
@@ -306,10 +146,7 @@ fn finished_runs() {
     ];
     let book = every_kind();
     for (short, text, expected) in cases {
-        let mut object = yaml(text);
-        if object.get("metadata").is_none() {
-            object["metadata"] = serde_json::json!({"name": "x"});
-        }
+        let object = named(text);
         let kind = book.kind_by_short(short).unwrap();
         let found = health_of(&book, kind, &object);
         let run = run_of(book.kind(kind).unwrap(), &found, &Value::from_json(&object).unwrap());
@@ -340,10 +177,7 @@ fn kstatus_reads_kinds_without_lines() {
         ("{metadata: {name: x, deletionTimestamp: '2026-03-01T08:00:00Z'}}", "Progressing Pending deletion"),
     ];
     for (text, expected) in cases {
-        let mut object = yaml(text);
-        if object.get("metadata").is_none() {
-            object["metadata"] = serde_json::json!({"name": "x"});
-        }
+        let object = named(text);
         let found = health_of(&book, kind, &object);
         assert_eq!(format!("{} {}", found.status, found.message), expected, "{text}");
     }
