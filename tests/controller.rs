@@ -323,7 +323,7 @@ async fn observe_says_what_it_would_do_and_changes_nothing() {
     let observed = async || stage.state().await.is_some_and(|state| state["settled"].to_string().contains("observed"));
     controller.until("it decided", observed).await;
     let log = controller.process.log();
-    let said = |line: &&str| line.contains("restart isvc") && line.contains("observe: would");
+    let said = |line: &&str| line.contains("restart isvc") && line.contains("observe: would be done");
     let line = log.lines().find(said).unwrap_or_else(|| panic!("{log}"));
     assert!(serde_json::from_str::<Value>(line).unwrap()["message"].is_string());
     assert_eq!(stage.restarts("fraud").await, (1, Value::Null));

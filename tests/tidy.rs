@@ -139,6 +139,37 @@ fn one_door_for_the_outside() {
     check(&findings);
 }
 
+/// Invariant 4: one writer. Requests that change a cluster are built in one file, which says who may call it.
+#[test]
+fn one_writer() {
+    let mut findings = Vec::new();
+    for file in files(&root().join("src"), ".rs") {
+        let name = file.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+        if name == "src/cluster/send.rs" || name.starts_with("src/rehearse/apiserver") {
+            continue;
+        }
+        let code = code(&file);
+        for word in [
+            "Method::",
+            "Request::p",
+            "Request::delete",
+            "PostParams",
+            "PatchParams",
+            "DeleteParams",
+            "kube::api::Patch",
+        ] {
+            if code.contains(word) {
+                findings.push(format!("{name}: `{word}`"));
+            }
+        }
+        let may_send = ["src/cluster/writer.rs", "src/cluster/lease.rs"].contains(&name.as_str());
+        if code.contains("send::") && code.contains("super::send") && !may_send {
+            findings.push(format!("{name}: `send`"));
+        }
+    }
+    check(&findings);
+}
+
 #[test]
 fn files_stay_short() {
     let mut findings = Vec::new();

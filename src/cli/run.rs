@@ -83,6 +83,9 @@ async fn serve(args: &Args) -> anyhow::Result<Exit> {
             LEASE_SECONDS.end()
         );
     }
+    if args.rules.as_os_str() == "-" {
+        bail!("`--rules -`: the controller reads its rules again and again, so they must be a file or a folder");
+    }
     let compiling = args.rulebook.options();
     let id = rulebook_name(&compiling.id)?;
     let connection = connect(args.kubeconfig.as_deref()).await?;

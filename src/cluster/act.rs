@@ -1,14 +1,12 @@
 //! From intents to jobs of the writer, and from their outcomes back to the ledger.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 
 use super::kinds::{Kinds, resource};
 use super::metrics::{Id, Metrics};
 use super::resource::Resource;
 use super::writer::{Order, Outcome, Place};
-use crate::engine::{Effect, Failure, Intent, Ledger, RuleId, Write, WriteOp, writes};
+use crate::engine::{Effect, Failure, Intent, Ledger, RuleId, Would, Write, WriteOp, writes};
 use crate::rulebook::{ObjectRef, Rulebook};
 
 /// The orders that carry out an intent. Empty when its target is gone.
@@ -131,6 +129,16 @@ pub fn own(effect: &Effect) -> &'static str {
     }
 }
 
+/// Says and counts what a rule would have done.
+pub fn would(metrics: &Metrics, would: &Would) {
+    let annotation = matches!(would.unit.rule, RuleId::Annotation(..));
+    let (rule, action): (&str, &str) =
+        if annotation { ("annotation", "trigger") } else { (&would.rule, &would.action) };
+    metrics.count(Id::Actions, &[rule, action, "observed"]);
+    let causes = would.causes.join(", ");
+    tracing::info!(rule = %would.rule, action = would.action, causes, "observe: would be done");
+}
+
 /// What `--observe` says instead of writing. The Events of what was decided become lines of the log.
 pub fn observed(
     ledger: &mut Ledger,
@@ -138,15 +146,20 @@ pub fn observed(
     last: &mut std::collections::BTreeMap<String, Effect>,
     now: Timestamp,
 ) {
-    let target: Arc<str> = ledger.rulebook().say(&intent.target).into();
+    let target = ledger.rulebook().say(&intent.target);
     if let Effect::Event(draft) = &intent.effect {
-        tracing::info!(on = %target, reason = draft.reason, message = draft.message, "observe: would create this Event");
+        tracing::debug!(on = target, reason = draft.reason, message = draft.message, "observe: no Event");
         ledger.done(intent, now);
         return;
     }
     let key = format!("{target} {}", own(&intent.effect));
-    if last.get(&key) != Some(&intent.effect) {
-        tracing::info!(%target, effect = ?intent.effect, "observe: would write");
-        last.insert(key, intent.effect.clone());
+    if last.get(&key) == Some(&intent.effect) {
+        return;
     }
+    for order in orders(ledger, intent) {
+        if let Order::Merge(_, patch) | Order::Create(_, patch) = order {
+            tracing::info!(target, what = own(&intent.effect), %patch, "observe: would be written");
+        }
+    }
+    last.insert(key, intent.effect.clone());
 }

@@ -6,7 +6,7 @@
 //!
 //! INVARIANT: a rulebook or a state is swapped only while nothing is in flight, so an outcome always meets the ledger that sent it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ use super::store::Store;
 use super::tenure::Tenure;
 use super::watch::News;
 use super::writer::{Job, Order, Outcome, QUEUE_JOBS_MAX, Writer};
-use crate::engine::{Effect, Intent, Ledger, State};
+use crate::engine::{Effect, Intent, Ledger, State, Would};
 use crate::facts::Row;
 use crate::rulebook::Rulebook;
 
@@ -37,6 +37,8 @@ const BATCH_NEWS_MAX: usize = 1024;
 const LOOK_SECONDS: u64 = 30;
 /// Jobs of the queue that are left to the controller's own writes.
 const OWN_JOBS: usize = 4;
+/// Observed actions that `/status` shows, at most.
+const WOULD_MAX: usize = 100;
 /// How often what is not needed any more is dropped from the state.
 const PRUNE_SECONDS: u64 = 600;
 
@@ -93,7 +95,10 @@ pub(super) struct Controller {
     wake: Option<Timestamp>,
     /// The ledger has something new to decide on.
     stale: bool,
+    /// What `--observe` would have written of tidegate's own, last.
     observed: BTreeMap<String, Effect>,
+    /// What was observed last, the newest first.
+    pub(super) would: VecDeque<(Timestamp, Would)>,
     pruned: Instant,
     election: Option<(Election, watch::Receiver<bool>)>,
     stopping: bool,
@@ -161,6 +166,7 @@ pub async fn run(env: Env, options: Options, asks: mpsc::Receiver<Ask>, stop: wa
         wake: None,
         stale: false,
         observed: BTreeMap::new(),
+        would: VecDeque::new(),
         pruned: Instant::now(),
         election: Some((election, lease_stopped)),
         stopping: false,
@@ -275,6 +281,11 @@ impl Controller {
         }
         let tick = ledger.tick(now);
         self.wake = tick.wake;
+        for would in tick.would {
+            act::would(&self.metrics, &would);
+            self.would.truncate(WOULD_MAX - 1);
+            self.would.push_front((now, would));
+        }
         for intent in tick.intents {
             if self.options.observe {
                 act::observed(ledger, &intent, &mut self.observed, now);

@@ -18,7 +18,7 @@ const VERDICTS_MAX: usize = 500;
 /// Gates in `/status`, at most.
 const GATES_MAX: usize = 500;
 /// Reasons and causes of one verdict, at most.
-const REASONS_MAX: usize = 50;
+const REASONS_MAX: usize = 20;
 
 impl Controller {
     /// Answers a question.
@@ -124,6 +124,10 @@ impl Controller {
             "stateTrouble": self.tenure.trouble,
             "rules": {"refused": self.refused, "warnings": self.warnings, "count": self.ledger.as_ref().map(|l| l.rulebook().rules.len())},
             "inFlight": self.flights.len(),
+            "observed": self.would.iter().map(|(time, would)| json!({
+                "time": time.to_string(), "rule": *would.rule, "action": would.action,
+                "causes": would.causes.iter().take(REASONS_MAX).collect::<Vec<_>>(),
+            })).collect::<Json>(),
         });
         if let (Some(status), Some(ledger)) = (status.as_object_mut(), &self.ledger) {
             status.insert("kinds".to_owned(), self.kinds.standings(ledger).iter().map(kind).collect());

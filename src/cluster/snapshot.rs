@@ -9,13 +9,14 @@ use serde_json::Value as Json;
 
 use super::ClusterError;
 use super::discover::{Served, served};
+use super::kinds::resource;
 use super::request;
 use super::resource::Resource;
 use super::store::{Store, Stored};
 use crate::engine::{Change, Ledger, Listing, State};
 use crate::expr::Interner;
 use crate::facts::{KindFields, Row};
-use crate::rulebook::{Kind, KindIx, Rulebook};
+use crate::rulebook::{KindIx, Rulebook};
 
 /// Objects of one request.
 const PAGE_OBJECTS_MAX: u32 = 500;
@@ -61,16 +62,6 @@ pub async fn snapshot(
         }
     }
     Ok(Snapshot { ledger, notes })
-}
-
-fn resource(kind: &Kind) -> Resource {
-    Resource {
-        group: kind.group.clone(),
-        version: kind.version.clone(),
-        kind: kind.kind.clone(),
-        plural: kind.plural.clone(),
-        namespaced: kind.namespaced,
-    }
 }
 
 async fn stored(

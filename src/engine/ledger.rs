@@ -33,6 +33,21 @@ pub struct Tick {
     pub intents: Vec<Intent>,
     /// When to tick again though nothing changes.
     pub wake: Option<Timestamp>,
+    /// What was decided and only observed, since the rule or the controller says `observe`.
+    pub would: Vec<Would>,
+}
+
+/// What would have been done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Would {
+    /// The unit.
+    pub unit: Unit,
+    /// The rule's name.
+    pub rule: Arc<str>,
+    /// The action's canonical text.
+    pub action: String,
+    /// Why, in words.
+    pub causes: Vec<String>,
 }
 
 /// The engine, its world, and what is not at rest.
@@ -54,6 +69,8 @@ pub struct Ledger {
     in_flight: BTreeSet<Mark>,
     status_written: BTreeMap<AppName, Timestamp>,
     adopted: BTreeSet<Mark>,
+    /// Observed since the last tick.
+    would: Vec<Would>,
     operator_acted: bool,
     /// Objects whose wave record is not as it should be.
     waves: BTreeSet<ObjectRef>,
@@ -93,6 +110,7 @@ impl Ledger {
             in_flight: BTreeSet::new(),
             status_written: BTreeMap::new(),
             adopted: BTreeSet::new(),
+            would: Vec::new(),
             operator_acted: false,
             waves: BTreeSet::new(),
             kinds,
@@ -291,7 +309,7 @@ impl Ledger {
             asked += 1;
             self.round(now);
         }
-        let mut tick = Tick::default();
+        let mut tick = Tick { would: std::mem::take(&mut self.would), ..Tick::default() };
         self.records(now);
         for id in std::mem::take(&mut self.dirty_rules) {
             self.note_gates(id, now);
@@ -312,6 +330,11 @@ impl Ledger {
             }
             for settle in &verdict.settle {
                 self.settle(settle.clone(), now);
+            }
+            if let Standing::Would(action) = &verdict.standing {
+                let causes = verdict.causes.iter().map(|cause| cause.text.clone()).collect();
+                let (unit, rule) = (unit.clone(), verdict.rule.name.clone());
+                self.would.push(Would { unit, rule, action: action.clone(), causes });
             }
             if !verdict.settle.is_empty() {
                 self.dirty.insert(unit.clone());

@@ -27,7 +27,7 @@ pub use decide::{decide, rule_of};
 pub use dry_run::{DryRun, Effected, STEPS_MAX, Step, Supposition, at_rest, dry_run};
 pub use gate::{cannot_hold, condition, gates};
 pub use index::{target, targets};
-pub use ledger::{Failure, Ledger, STATUS_INTERVAL, Tick};
+pub use ledger::{Failure, Ledger, STATUS_INTERVAL, Tick, Would};
 pub use mark::Mark;
 pub use record::{
     STATUS, SUMMARY, WAVE_COMPLETE, WAVE_FAILED, application_object, application_of, gates_key, notebook_kind,

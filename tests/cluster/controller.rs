@@ -211,7 +211,11 @@ async fn observe_says_what_it_would_do_and_changes_nothing_but_lease_and_state()
     let writes = stage.writes();
     assert!(writes.iter().all(|write| write.contains("configmaps")), "{writes:?}");
     assert!(stage.state().unwrap().to_string().contains("observed"), "{}", stage.state().unwrap());
-    assert_eq!(replica.status().await["observe"], true);
+    let status = replica.status().await;
+    assert_eq!(status["observe"], true);
+    assert_eq!(status["observed"][0]["action"], "restart isvc team/fraud", "{status:#}");
+    let counted = replica.ask(Question::Metrics).await.text;
+    assert!(counted.contains("action=\"restart isvc team/fraud\",result=\"observed\"} 1"), "{counted}");
     seconds(3600).await;
     assert_eq!(stage.writes(), [""; 0]);
     replica.stop().await;
