@@ -32,7 +32,9 @@ struct Bench {
 fn object(name: usize, uid: usize, ended: Option<Timestamp>) -> Json {
     let status = match ended {
         None => json!({"active": 1}),
-        Some(ended) => json!({"completionTime": ended.to_string(), "conditions": [{"type": "Complete", "status": "True"}]}),
+        Some(ended) => {
+            json!({"completionTime": ended.to_string(), "conditions": [{"type": "Complete", "status": "True"}]})
+        }
     };
     json!({
         "apiVersion": "batch/v1", "kind": "Job", "status": status,
@@ -47,9 +49,18 @@ impl Bench {
         let mut text = String::from("namespace ml\n");
         for i in 0..rules {
             match i % 4 {
-                0 | 1 => writeln!(text, "rule r{i} {{ when job job-{i} succeeds; then notify done \"{{job.metadata.name}}\" }}"),
-                2 => writeln!(text, "rule r{i} {{ when any job with label team=other-{i} succeeds; then notify done \"x\" }}"),
-                _ => writeln!(text, "rule r{i} {{ when job job-{i} succeeds and job other-{i} succeeds; then notify done \"x\" }}"),
+                0 | 1 => writeln!(
+                    text,
+                    "rule r{i} {{ when job job-{i} succeeds; then notify done \"{{job.metadata.name}}\" }}"
+                ),
+                2 => writeln!(
+                    text,
+                    "rule r{i} {{ when any job with label team=other-{i} succeeds; then notify done \"x\" }}"
+                ),
+                _ => writeln!(
+                    text,
+                    "rule r{i} {{ when job job-{i} succeeds and job other-{i} succeeds; then notify done \"x\" }}"
+                ),
             }
             .unwrap();
         }
@@ -126,7 +137,11 @@ fn main() {
     few.sort();
     many.sort();
     let each = |times: &[Duration]| times[ROUNDS / 2] / u32::try_from(EVENTS).unwrap();
-    println!("one event, 10 rules and 100 objects: {:.1?}; 10,000 rules and 100,000 objects: {:.1?}", each(&few), each(&many));
+    println!(
+        "one event, 10 rules and 100 objects: {:.1?}; 10,000 rules and 100,000 objects: {:.1?}",
+        each(&few),
+        each(&many)
+    );
     println!("ratio of one event, large / small: {:.2} (target at most 1.2)", ratios[ROUNDS / 2]);
     if let Some((before, after)) = before.zip(after) {
         println!("memory of 100,000 Jobs and 10,000 rules in the engine: {} MiB", after.saturating_sub(before) / 1024);

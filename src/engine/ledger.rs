@@ -402,9 +402,9 @@ impl Ledger {
             let event = notebook.then(|| validation_event(&self.rulebook, &self.world, &object, entry, now)).flatten();
             let mut settles = annotation_notes(&self.rulebook, &self.world, &object, now);
             settles.extend(event);
-            if (notebook || self.index.is_source(&self.rulebook, &object, &entry.row))
-                && wave_record(&object, entry).is_some()
-            {
+            let cared_for = self.index.is_source(&self.rulebook, &object, &entry.row)
+                || self.world.annotated(&object).is_some_and(|annotated| !annotated.rules.is_empty());
+            if cared_for && wave_record(&object, entry).is_some() {
                 self.waves.insert(object);
             }
             settles.into_iter().for_each(|settle| self.settle(settle, now));
