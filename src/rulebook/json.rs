@@ -117,7 +117,8 @@ fn kind_json(kind: &Kind) -> Json {
     let health = if matches!(kind.health, HealthRule::Kstatus) { json!("kstatus") } else { json!(lines) };
     let read = json!({"let": lets, "lines": health, "completion": completion});
     // What a built-in kind reads is this version's own; its hash tells when it changes.
-    let health = if kind.builtin { hashed(read).get_mut("hash").map(Json::take).unwrap_or_default() } else { pruned(read) };
+    let health =
+        if kind.builtin { hashed(read).get_mut("hash").map(Json::take).unwrap_or_default() } else { pruned(read) };
     let place = if kind.builtin { "healthHash" } else { "health" };
     let mut whole = pruned(json!({
         "short": *kind.short,
