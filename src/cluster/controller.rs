@@ -279,6 +279,7 @@ impl Controller {
             self.pruned = Instant::now();
             ledger.prune(now);
         }
+        self.metrics.count(Id::Decisions, &[]);
         let tick = ledger.tick(now);
         self.wake = tick.wake;
         for would in tick.would {

@@ -72,6 +72,8 @@ table! {
         "Rules that were read and could not be used; the last good ones stay";
     RulesGood: Gauge "tidegate_rules_good" []
         "1 if the rules on disk are the rules in use, 0 if they were refused";
+    Decisions: Counter "tidegate_decisions" []
+        "Times that the engine was asked what is to be done. A rate far above that of changes in the cluster is a fault";
     Leader: Gauge "tidegate_leader" []
         "1 if this replica leads";
     StateWrites: Counter "tidegate_state_writes" ["result"]

@@ -14,6 +14,7 @@ mod faults;
 mod lease;
 mod reload;
 mod stage;
+mod state;
 mod watch;
 mod writer;
 

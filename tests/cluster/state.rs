@@ -1,0 +1,100 @@
+//! The state object: lost, unreadable, deleted, changed by another, refused.
+
+use serde_json::{Value, json};
+use tidegate::rehearse::apiserver::Fault;
+
+use super::faults;
+use super::stage::{SENTENCE, Stage, seconds};
+
+fn state_map(text: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "tidegate-state-default", "namespace": "tidegate"},
+        "data": {"state.json": text}})
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_was_lost_makes_now_the_baseline_says_so_and_fires_nothing() {
+    let stage = Stage::new();
+    let replica = stage.start("a", SENTENCE);
+    seconds(5).await;
+    replica.stop().await;
+    stage.succeed("train-fraud");
+    stage.server.delete("v1", "ConfigMap", "tidegate", "tidegate-state-default").unwrap();
+    let replica = stage.start("a", SENTENCE);
+    seconds(60).await;
+    assert_eq!(stage.marks("fraud"), 0);
+    let told = stage.events("tidegate").iter().filter(|event| event.ends_with("NewBaseline")).count();
+    assert_eq!(told, 2, "one for each object");
+    replica.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_cannot_be_read_is_left_alone_until_an_operator_decides() {
+    for broken in ["{", "[]", r#"{"version": 99}"#, ""] {
+        let stage = Stage::new();
+        stage.server.put(state_map(broken)).unwrap();
+        let replica = stage.start("a", SENTENCE);
+        seconds(10).await;
+        stage.succeed("train-fraud");
+        seconds(300).await;
+        assert_eq!(stage.marks("fraud"), 0);
+        let ready = replica.ready().await;
+        assert!(
+            ready.contains("ConfigMap tidegate-state-default cannot be used") && ready.contains("delete the ConfigMap"),
+            "{ready}"
+        );
+        let map = stage.server.get("v1", "ConfigMap", "tidegate", "tidegate-state-default").unwrap();
+        assert_eq!(map["data"]["state.json"], broken);
+        assert_eq!(stage.events("tidegate"), ["ConfigMap tidegate-state-default StateUnreadable"]);
+        stage.server.delete("v1", "ConfigMap", "tidegate", "tidegate-state-default").unwrap();
+        seconds(30).await;
+        assert_eq!(replica.ready().await, "ready\n");
+        assert_eq!(stage.marks("fraud"), 0, "now is the baseline");
+        replica.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_is_deleted_while_in_use_is_made_again() {
+    let stage = Stage::new();
+    let replica = stage.start("a", SENTENCE);
+    seconds(5).await;
+    let before = stage.state().unwrap();
+    stage.server.delete("v1", "ConfigMap", "tidegate", "tidegate-state-default").unwrap();
+    stage.succeed("train-fraud");
+    seconds(10).await;
+    assert_eq!(stage.marks("fraud"), 1);
+    assert_eq!(stage.state().unwrap()["loads"], before["loads"]);
+    replica.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_another_wrote_is_loaded_again() {
+    let stage = Stage::new();
+    let replica = stage.start("a", SENTENCE);
+    seconds(5).await;
+    let map = stage.server.get("v1", "ConfigMap", "tidegate", "tidegate-state-default").unwrap();
+    let mut text: Value = serde_json::from_str(map["data"]["state.json"].as_str().unwrap()).unwrap();
+    text["dealt_until"] = "2026-01-01T00:00:00Z".into();
+    stage.server.put(state_map(&text.to_string())).unwrap();
+    stage.succeed("train-fraud");
+    seconds(10).await;
+    assert_eq!(stage.marks("fraud"), 1);
+    assert_eq!(stage.state().unwrap()["dealt_until"], "2026-01-01T00:00:00Z");
+    let settled = stage.state().unwrap()["settled"].clone();
+    assert_eq!(settled.as_object().map(serde_json::Map::len), Some(1), "{settled}");
+    replica.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_cannot_be_stored_is_shown() {
+    let stage = Stage::new();
+    faults(&stage.server, |r| if r.resource == "configmaps" && r.is_write() { Fault::Error(403) } else { Fault::None });
+    let replica = stage.start("a", SENTENCE);
+    seconds(30).await;
+    assert!(replica.ready().await.starts_with("the state cannot be stored: 403"), "{}", replica.ready().await);
+    stage.server.set_faults(None);
+    seconds(10).await;
+    assert_eq!(replica.ready().await, "ready\n");
+    assert!(stage.state().is_some());
+    replica.stop().await;
+}
