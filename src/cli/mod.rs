@@ -1,7 +1,7 @@
 //! The command line: one file a verb.
 //!
 //! In: arguments, files, standard input. Out: text through one [`Out`], and an exit status. Each verb is a file with an `Args` (clap) and a
-//! `run(args, out) -> anyhow::Result<Exit>`; a new verb is such a file, a line in [`Verb`] and a line in [`dispatch`].
+//! `run(args, out) -> anyhow::Result<Exit>`; a new verb is such a file, a line in `Verb` and a line in `dispatch`.
 //! May know every room, and no room may know it.
 
 mod check;

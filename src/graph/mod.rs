@@ -1,6 +1,6 @@
 //! The order of things: a DAG of resources, waves, gates and actions.
 //!
-//! In: a [`Rulebook`], and a [`Platform`] of manifests if there are any. Out: a [`Graph`] (petgraph) whose edges each carry a reason and a place, the
+//! In: a [`Rulebook`](crate::rulebook::Rulebook), and a [`Platform`](crate::manifests::Platform) of manifests if there are any. Out: a [`Graph`] (petgraph) whose edges each carry a reason and a place, the
 //! waves that `after` implies, the [`Means`] by which each block is held, findings; and the graph as text, DOT, Mermaid and JSON.
 //! May not know: clusters, time (facts, engine, emit, cluster, rehearse, cli).
 //!

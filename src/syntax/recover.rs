@@ -185,11 +185,8 @@ fn quoted(rest: &str, quote: char, text: bool) -> Option<usize> {
             (_, '\\') => {
                 characters.next();
             }
-            (Some(open), c) => {
-                if c == open {
-                    inner = None;
-                }
-            }
+            (Some(open), c) if c == open => inner = None,
+            (Some(_), _) => {}
             (None, '{') if text && braces == 0 && characters.peek().is_some_and(|(_, next)| *next == '{') => {
                 characters.next();
             }

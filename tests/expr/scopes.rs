@@ -283,7 +283,7 @@ fn the_deepest_of_every_form_fits_the_stack() {
         let deepest = deepest.unwrap_or_else(|| panic!("{}", wrap(start)));
         assert!(deepest.len() > 20 * start.len(), "{deepest}");
         let program = compile(&deepest);
-        program.paths();
+        let _ = program.paths();
         assert_eq!(show(&program, &object), expected, "{deepest}");
     }
 }
