@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::condition::{belongs, members};
+use super::condition::members;
 use super::{Effect, Entry, EventDraft, Gate, How, Intent, Mark, Settle, World};
 use crate::expr::{Truth, Value};
 use crate::rulebook::{AppName, Honour, KindIx, ObjectRef, Outcome, Rulebook};
@@ -153,7 +153,7 @@ fn waits_for(gate: &Gate) -> String {
 fn count(rulebook: &Rulebook, world: &World, app: &AppName) -> NotebookStatus {
     let mut jobs: BTreeSet<ObjectRef> = BTreeSet::new();
     if let Some(kind) = notebook_kind(rulebook) {
-        let tracked = world.rows(kind).filter(|entry| belongs(&entry.row, app));
+        let tracked = world.rows(kind).filter(|entry| application_of(rulebook, entry).as_ref() == Some(app));
         jobs.extend(tracked.map(|entry| object_ref(kind, entry)));
     }
     for report in rulebook.reports.iter().filter(|report| report.application == *app) {
