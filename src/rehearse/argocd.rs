@@ -170,6 +170,12 @@ impl App {
             None => ("Succeeded", "successfully synced (all tasks run)".to_owned()),
             Some(why) => ("Failed", format!("one or more synchronization tasks completed unsuccessfully: {why}")),
         };
+        // Argo CD deletes hooks that are to go at the end of the sync, not as they end.
+        let policy = if sync.failed.is_none() { DeletePolicy::HookSucceeded } else { DeletePolicy::HookFailed };
+        for place in sync.hooks.iter().filter(|hook| hook.delete.contains(&policy)).map(|hook| hook.place.clone()) {
+            let uid = scene.get(&place).and_then(|live| Some(live.pointer("/metadata/uid")?.as_str()?.to_owned()));
+            scene.after(REACTION, Timer::DeleteHook(place, uid.unwrap_or_default()));
+        }
         let what = if sync.failed.is_none() { "succeeded" } else { "has failed" };
         scene.say(
             Who::ArgoCd,
@@ -194,15 +200,11 @@ impl App {
                 HealthStatus::Healthy => {}
                 HealthStatus::Degraded => {
                     let why = format!("{} is {}", scene.name(&resource.place), health_text(&health));
-                    self.fail(scene, sync, why);
+                    Self::fail(sync, why);
                     return true;
                 }
                 _ => return false,
             }
-        }
-        for resource in step.resources.iter().filter(|resource| resource.delete.contains(&DeletePolicy::HookSucceeded))
-        {
-            remove(scene, resource);
         }
         sync.stage = if last {
             Stage::Next
@@ -214,12 +216,7 @@ impl App {
     }
 
     /// The sync has failed: only its SyncFail hooks are still to come.
-    fn fail(&self, scene: &mut Scene, sync: &mut Sync, why: String) {
-        for resource in sync.current.iter().flat_map(|step| &step.resources) {
-            if resource.delete.contains(&DeletePolicy::HookFailed) {
-                remove(scene, resource);
-            }
-        }
+    fn fail(sync: &mut Sync, why: String) {
         sync.steps.clear();
         (sync.stage, sync.held) = (Stage::Next, None);
         if sync.failed.is_none() && !sync.on_failure.is_empty() {
@@ -240,7 +237,7 @@ impl App {
         };
         if let Some(failed) = held.iter().find(|held| held.failed) {
             let why = format!("{} stays held, {}", step.name(), failed.why);
-            self.fail(scene, sync, why);
+            Self::fail(sync, why);
             return true;
         }
         if let Some(first) = held.first() {
@@ -258,6 +255,7 @@ impl App {
         sync.held = None;
         let Some(step) = sync.steps.pop_front() else { return false };
         self.apply(scene, name, &step, sync);
+        sync.hooks.extend(step.resources.iter().filter(|resource| resource.hook).cloned());
         (sync.current, sync.stage) = (Some(step), Stage::Waits);
         true
     }
@@ -285,7 +283,8 @@ impl App {
             parts.push(format!("{} applied", names(&applied)));
         }
         if !unchanged.is_empty() {
-            parts.push(format!("{} unchanged", names(&unchanged)));
+            let what = if unchanged.len() == 1 { names(&unchanged) } else { format!("{} objects", unchanged.len()) };
+            parts.push(format!("{what} unchanged"));
         }
         if !waits.is_empty() {
             let it = if waits.len() == 1 { "it is" } else { "they are" };
@@ -361,9 +360,13 @@ fn names(names: &[String]) -> String {
     if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
 }
 
-fn remove(scene: &mut Scene, resource: &Resource) {
-    let Place { api_version, kind, namespace, name } = &resource.place;
-    if scene.server.delete(api_version, kind, namespace, name).is_ok() {
+/// Deletes a hook; with a uid, only that one.
+pub fn delete_hook(scene: &mut Scene, place: &Place, uid: Option<&str>) {
+    let live = scene.get(place);
+    let same = |uid| live.as_ref().and_then(|live| live.pointer("/metadata/uid")?.as_str()) == Some(uid);
+    if uid.is_none_or(same)
+        && scene.server.delete(&place.api_version, &place.kind, &place.namespace, &place.name).is_ok()
+    {
         scene.server.collect_garbage();
     }
 }
@@ -387,7 +390,7 @@ fn apply(scene: &mut Scene, app: &AppName, resource: &Resource) -> Result<bool, 
         scene.server.ensure_namespace(namespace).map_err(|error| error.to_string())?;
     }
     if resource.hook && resource.delete.contains(&DeletePolicy::BeforeHookCreation) {
-        remove(scene, resource);
+        delete_hook(scene, &resource.place, None);
     }
     let Some(live) = scene.get(&resource.place) else {
         return scene.server.put(value).map(|_| true).map_err(|error| error.to_string());

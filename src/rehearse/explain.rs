@@ -13,16 +13,12 @@ const RULES_MAX: usize = 3;
 
 /// Lines that say why, beside what was found. `status`: what the controller says of itself, if it runs.
 pub fn why(stage: &Stage, expected: &Expected, status: Option<&Json>) -> Vec<String> {
-    let rules: Vec<&Rule> = match expected {
-        Expected::Action(pattern) => {
-            stage.scene.rulebook.rules.iter().map(|rule| &**rule).filter(|rule| does(rule, pattern)).collect()
-        }
-        Expected::Wave(wave, _) => {
-            let blocks = |rule: &&Rule| rule.blocks.iter().any(|block| i64::from(block.wave) <= *wave);
-            stage.scene.rulebook.rules.iter().map(|rule| &**rule).filter(blocks).collect()
-        }
+    let mut rules = stage.scene.observer.rules();
+    match expected {
+        Expected::Action(pattern) => rules.retain(|rule| does(rule, pattern)),
+        Expected::Wave(wave, _) => rules.retain(|rule| rule.blocks.iter().any(|block| i64::from(block.wave) <= *wave)),
         _ => return Vec::new(),
-    };
+    }
     let mut lines = Vec::new();
     if status.is_none() {
         lines.push("tidegate is not running".to_owned());

@@ -80,7 +80,7 @@ impl Observer {
     }
 
     /// The rules: those of the files, and those of annotations on live objects.
-    fn rules(&self) -> Vec<Arc<Rule>> {
+    pub fn rules(&self) -> Vec<Arc<Rule>> {
         let annotated = self.world.all_annotated().flat_map(|(_, annotated)| annotated.rules.iter().cloned());
         self.rulebook.rules.iter().cloned().chain(annotated).collect()
     }

@@ -57,12 +57,13 @@ async fn run(rules: &Rules, mut script: Script, seed: u64) -> Played {
     let clock = Clock::from(script.start.saturating_sub(BEFORE).unwrap_or(script.start));
     let times = clock.clone();
     let server = ApiServer::new(std::sync::Arc::new(move || times.now()));
-    let mut stage = Stage::new(server.clone(), rules.rulebook.clone(), clock.clone(), &mut script);
+    let stage = Stage::new(server.clone(), rules.rulebook.clone(), clock.clone(), &mut script);
     let mut replicas = Replicas::new(server, clock, rules, seed, lease_times(&script));
     replicas.start();
-    stage.pass_until(script.start).await;
     let mut player = Player { stage, replicas, since: Since::default(), problems: 0, end: Vec::new() };
-    player.steps(&script).await;
+    if let Err(problem) = player.steps(&script).await {
+        player.fail(None, "the scenario can go on", vec![problem]);
+    }
     let Player { stage, problems, .. } = player;
     Played { name: script.name, start: script.start, timeline: stage.scene.timeline, problems }
 }
@@ -83,33 +84,32 @@ struct Player<'s> {
 }
 
 impl<'s> Player<'s> {
-    async fn steps(&mut self, script: &'s Script) {
+    async fn steps(&mut self, script: &'s Script) -> Result<(), Problem> {
+        self.stage.pass_until(script.start).await?;
         let mut last = Duration::ZERO;
         let (timed, at_end): (Vec<&Step>, Vec<&Step>) = script.steps.iter().partition(|step| step.at.is_some());
         for (index, step) in timed.iter().enumerate() {
             let at = step.at.unwrap_or(last);
             last = at;
-            self.stage.pass_until(later(script.start, at)).await;
+            self.stage.pass_until(later(script.start, at)).await?;
             let What::Expect(expected) = &step.what else {
-                if let Err(problem) = self.act(&step.what) {
+                if let Err(problem) = self.act(&step.what).and_then(|()| self.stage.settle()) {
                     self.fail(Some(at), "the scenario can go on", vec![problem]);
-                    return;
+                    return Ok(());
                 }
-                self.stage.settle();
                 continue;
             };
             // All that is expected at one time looks at the same actions.
-            let next = timed.get(index + 1).and_then(|step| step.at);
+            let same = |other: &&Step| other.at == Some(at) && matches!(other.what, What::Expect(_));
+            let next = timed.iter().skip(index + 1).find(|other| !same(other)).and_then(|other| other.at);
             let until = next.map_or(at + MOMENT, |next| next.min(at + MOMENT));
-            self.stage.pass_until(later(script.start, until)).await;
+            self.stage.pass_until(later(script.start, until)).await?;
             self.expect(Some(at), expected).await;
-            let same =
-                timed.get(index + 1).is_some_and(|next| next.at == Some(at) && matches!(next.what, What::Expect(_)));
-            if !same {
+            if !timed.get(index + 1).is_some_and(same) {
                 self.look_from_here();
             }
         }
-        self.stage.pass_until(later(script.start, last + AFTER)).await;
+        self.stage.pass_until(later(script.start, last + AFTER)).await?;
         for step in at_end {
             if let What::Expect(expected) = &step.what {
                 self.expect(None, expected).await;
@@ -119,6 +119,7 @@ impl<'s> Player<'s> {
             let found = expected.check(&self.stage, since);
             self.note(Some(at), expected, found);
         }
+        Ok(())
     }
 
     fn look_from_here(&mut self) {

@@ -22,6 +22,8 @@ pub enum Timer {
     Rolled(Place, u64),
     /// Argo CD looks at an Application.
     Application(AppName),
+    /// Argo CD deletes a hook, if it is still the one with this uid.
+    DeleteHook(Place, String),
 }
 
 /// An object, by what a request needs.
@@ -145,7 +147,7 @@ impl Scene {
     /// `notebook train`: with the namespace where that is not the rules' own.
     pub fn name(&self, place: &Place) -> String {
         let short = self.kind_of(place).and_then(|ix| self.rulebook.kind(ix)).map(|kind| kind.short.to_string());
-        let short = short.unwrap_or_else(|| place.kind.to_lowercase());
+        let short = short.unwrap_or_else(|| place.kind.clone());
         let home = if place.is("argoproj.io", "Application") {
             argo_namespace(&self.rulebook)
         } else {

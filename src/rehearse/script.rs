@@ -201,7 +201,7 @@ impl Reader<'_> {
                 let kind = self.rules.rulebook.kind(object.kind);
                 let runs = kind.is_some_and(|kind| kind.runs);
                 if matches!(predicate.node, Predicate::Succeeds | Predicate::Fails) && !runs {
-                    let message = format!("a {} does not run to completion", target.kind.node);
+                    let message = format!("`{}` does not run to completion", target.kind.node);
                     self.error(predicate.span, message, "write `is healthy` or `is degraded`");
                     return None;
                 }

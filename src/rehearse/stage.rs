@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::apiserver::{ApiServer, Resource, Stored};
-use super::argocd::ArgoCd;
+use super::argocd::{self, ArgoCd};
 use super::observer::Observer;
 use super::operators::Operators;
 use super::scene::{Place, Scene, Timer, argo_namespace};
@@ -20,8 +20,8 @@ use crate::cluster::Clock;
 use crate::manifests::Phase;
 use crate::rulebook::Rulebook;
 
-/// Changes at one moment, at most: more would mean stand-ins that never rest.
-const CHANGES_MAX: usize = 200_000;
+/// Changes at one moment, at most: more would mean something that never rests.
+const CHANGES_MAX: usize = 50_000;
 
 /// Everything but the controller.
 pub struct Stage {
@@ -34,7 +34,8 @@ pub struct Stage {
     argo: ArgoCd,
     operators: Operators,
     changes: mpsc::UnboundedReceiver<Stored>,
-    seen: usize,
+    /// Changes at the present moment.
+    seen: (Timestamp, usize),
 }
 
 impl Stage {
@@ -53,61 +54,60 @@ impl Stage {
         }
         let watchers = script.watched.iter().map(|rulebook| Observer::new(rulebook.clone())).collect();
         let (operators, witness) = (Operators::default(), Witness::default());
-        Stage { scene, witness, watchers, argo, operators, changes, seen: 0 }
+        Stage { scene, witness, watchers, argo, operators, changes, seen: (Timestamp::MIN, 0) }
     }
 
-    /// Lets time pass, and everything in it happen.
-    pub async fn pass_until(&mut self, until: Timestamp) {
+    /// Lets time pass, and everything in it happen. An error when it cannot pass, because something never rests.
+    pub async fn pass_until(&mut self, until: Timestamp) -> Result<(), String> {
         loop {
-            self.settle();
+            self.settle()?;
             let now = self.scene.now();
-            let next = self.scene.next_timer().map_or(until, |timer| timer.min(until));
-            if now >= until && next >= now {
-                return;
+            if now >= until {
+                return Ok(());
             }
+            let next = self.scene.next_timer().map_or(until, |timer| timer.min(until));
             let left = Duration::try_from(next.duration_since(now)).unwrap_or(Duration::ZERO);
             tokio::select! {
                 biased;
-                Some(change) = self.changes.recv() => self.hear(&change),
+                Some(change) = self.changes.recv() => self.hear(&change)?,
                 () = tokio::time::sleep_until(Instant::now() + left) => {}
             }
         }
     }
 
     /// Everything that can happen at this moment happens.
-    pub fn settle(&mut self) {
-        self.seen = 0;
+    pub fn settle(&mut self) -> Result<(), String> {
         loop {
             while let Ok(change) = self.changes.try_recv() {
-                self.hear(&change);
-                self.seen += 1;
-                if self.seen > CHANGES_MAX {
-                    self.scene.say(
-                        Who::Scenario,
-                        "the stand-ins never rest; the rehearsal goes on without the rest",
-                        "",
-                    );
-                    return;
-                }
+                self.hear(&change)?;
             }
             if let Some(timer) = self.scene.take_timer() {
                 match timer {
                     Timer::Rolled(place, turn) => self.operators.rolled(&mut self.scene, &place, turn),
                     Timer::Application(app) => self.argo.look_at(&mut self.scene, &app),
+                    Timer::DeleteHook(place, uid) => argocd::delete_hook(&mut self.scene, &place, Some(&uid)),
                 }
             } else if !self.argo.settle(&mut self.scene) {
-                return;
+                return Ok(());
             }
         }
     }
 
-    fn hear(&mut self, change: &Stored) {
+    fn hear(&mut self, change: &Stored) -> Result<(), String> {
         let now = self.scene.now();
+        self.seen = if self.seen.0 == now { (now, self.seen.1 + 1) } else { (now, 1) };
+        if self.seen.1 > CHANGES_MAX {
+            let object = change.after.as_ref().or(change.before.as_ref());
+            let name = object.map(|object| self.scene.name(&Place::of(object))).unwrap_or_default();
+            let by = if change.by.is_empty() { "a stand-in" } else { &*change.by };
+            return Err(format!("more than {CHANGES_MAX} changes at one moment; the last was of {name}, by {by}"));
+        }
         self.scene.observer.hear(change, now);
         self.watchers.iter_mut().for_each(|watcher| watcher.hear(change, now));
         self.witness.hear(&mut self.scene, change);
         self.operators.hear(&mut self.scene, change);
         self.argo.hear(&mut self.scene, change);
+        Ok(())
     }
 
     /// `sync application A`

@@ -103,6 +103,8 @@ pub struct Sync {
     pub current: Option<Step>,
     /// How far it is.
     pub stage: Stage,
+    /// Hooks that were applied.
+    pub hooks: Vec<Resource>,
     /// The hooks that run when it fails.
     pub on_failure: Vec<Resource>,
     /// Several steps or hooks: health is awaited between them.
@@ -143,6 +145,7 @@ impl Sync {
             steps: steps.into(),
             current: None,
             stage: Stage::Next,
+            hooks: Vec::new(),
             on_failure,
             waits_for_health,
             held: None,

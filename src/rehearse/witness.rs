@@ -259,7 +259,6 @@ impl Witness {
         let label =
             event.get("metadata").and_then(|meta| meta.get("labels")?.get("mlops.dev/notification-type")?.as_str());
         let name = scene.name(&place);
-        let message = short(&message);
         if place.namespace == super::replica::NAMESPACE && reason == "NewBaseline" {
             return;
         }
@@ -268,19 +267,19 @@ impl Witness {
             // The controller's own Event about a finished notebook, beside what rules notify.
             (_, Some(_)) if message.starts_with("NotebookValidationJob '") => {
                 let said = message.split_once("' ").map_or(&*message, |(_, said)| said);
-                scene.say(Who::Tidegate, format!("Event {reason} on {name}: {said}"), "");
+                scene.say(Who::Tidegate, format!("Event {reason} on {name}: {}", short(said)), "");
             }
             (_, Some(kind)) => {
                 let deed = Deed::Notify(kind.to_owned(), text("message").to_owned());
-                self.act(scene, &place, deed, format!("notify {kind} \"{message}\""));
+                self.act(scene, &place, deed, format!("notify {kind} \"{}\" on {name}", short(&message)));
             }
             ("ActionNotNeeded", _) => {
                 let (rule, text) = told(&message);
                 let (what, why) = text.split_once(", ").unwrap_or((text, ""));
-                scene.say(Who::Tidegate, what, with_rule(why, rule));
+                scene.say(Who::Tidegate, short(what), with_rule(&short(why), rule));
             }
             _ => {
-                scene.say(Who::Tidegate, format!("Event {reason} on {name}: {message}"), "");
+                scene.say(Who::Tidegate, format!("Event {reason} on {name}: {}", short(&message)), "");
             }
         }
     }
@@ -299,10 +298,10 @@ impl Witness {
         match found {
             Some(action) => {
                 action.told += 1;
-                scene.timeline.because(action.line, &with_rule(why, rule));
+                scene.timeline.because(action.line, &with_rule(&short(why), rule));
             }
             None => {
-                scene.say(Who::Tidegate, format!("{what} done"), with_rule(why, rule));
+                scene.say(Who::Tidegate, format!("{} done", short(what)), with_rule(&short(why), rule));
             }
         }
     }
