@@ -4,6 +4,7 @@ use tidegate::diagnostic::Sources;
 use tidegate::syntax::parse;
 
 /// The tree as text. The text must parse.
+#[allow(dead_code, reason = "each test file that has this module uses a part of it")]
 pub fn dump(text: &str) -> String {
     let mut sources = Sources::default();
     let file = sources.add("x.tide", text);
