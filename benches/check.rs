@@ -65,8 +65,12 @@ fn main() {
     });
     let whole = median(11, || check(&small));
     let ten_times = median(3, || check(&large));
+    let bare_ten_times = median(3, || {
+        black_box(bare_parse(&large)).unwrap();
+    });
     println!("10,000 rules, {} KiB: bare pest parse {bare:.1?}, check {whole:.1?}", small.len() / 1024);
     println!("ratio check / bare parse: {:.2} (target at most 2.0)", whole.as_secs_f64() / bare.as_secs_f64());
-    println!("100,000 rules: check {ten_times:.1?}");
+    println!("100,000 rules: bare pest parse {bare_ten_times:.1?}, check {ten_times:.1?}");
+    println!("growth of the bare parse 10k to 100k: {:.2}", bare_ten_times.as_secs_f64() / bare.as_secs_f64());
     println!("growth 10k to 100k: {:.2} (target at most 11)", ten_times.as_secs_f64() / whole.as_secs_f64());
 }

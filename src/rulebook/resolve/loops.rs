@@ -1,7 +1,7 @@
 //! Loops: a rule whose effect can bring about its own cause, directly or through other rules, as far as rules alone tell.
 //!
 //! An effect changes the state of its target (a restarted isvc becomes progressing, then healthy or degraded again), and of the
-//! Application that the rule's file names as theirs. A rule without events takes each new episode of such a state as a cause.
+//! Application that the rule's file names as theirs; a sync may change whatever belongs to its Application in this way. A rule without events takes each new episode of such a state as a cause.
 //! Runs are not brought about by any action here; which hooks a sync runs again only manifests tell, and `graph` looks there.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -30,6 +30,8 @@ enum Step {
     Object(ObjectRef),
     /// Whatever a selection of this kind, and perhaps namespace, may match.
     Some(KindIx, Option<Arc<str>>),
+    /// The states that rules of an Application's files take as causes: a sync of it may change them.
+    Within(AppName),
 }
 
 #[derive(Default)]
@@ -51,7 +53,7 @@ impl Resolver<'_> {
         let loose = |p: &Placed| p.rule.modifiers.per.is_none() && !p.rule.modifiers.observe;
         let mut effects = Effects::default();
         for (index, placed) in rules.iter().enumerate().filter(|(_, p)| loose(p)) {
-            self.add_causes(&mut effects, index, &placed.rule);
+            self.add_causes(&mut effects, index, placed);
         }
         if effects.nodes.is_empty() {
             return;
@@ -74,7 +76,8 @@ impl Resolver<'_> {
         }
     }
 
-    fn add_causes(&mut self, effects: &mut Effects, index: usize, rule: &Rule) {
+    fn add_causes(&mut self, effects: &mut Effects, index: usize, placed: &Placed) {
+        let rule = &placed.rule;
         for alternative in rule.alternatives.iter().filter(|a| a.events.is_empty()) {
             let mut terms = Vec::new();
             positive(&alternative.rest, &mut terms);
@@ -88,6 +91,12 @@ impl Resolver<'_> {
                 };
                 let (cause, rule) = (effects.node(step), effects.node(Step::Rule(index)));
                 effects.graph.add_edge(cause, rule, term.span);
+                if let Some(application) =
+                    placed.application.as_ref().filter(|_| !self.is_application(term.source.kind))
+                {
+                    let within = effects.node(Step::Within(application.clone()));
+                    effects.graph.add_edge(within, cause, term.span);
+                }
             }
         }
     }
@@ -111,15 +120,18 @@ impl Resolver<'_> {
                 namespace: app.namespace.clone(),
                 name: app.name.clone(),
             });
-            for changed in [Some(target.clone()), whole].into_iter().flatten() {
+            let within = matches!(action.verb, Verb::Sync { .. })
+                .then(|| Step::Within(AppName { namespace: target.namespace.clone(), name: target.name.clone() }));
+            let changed = [Some(target.clone()), whole].into_iter().flatten();
+            let seen = changed.flat_map(|changed| {
                 let namespace = Some(changed.namespace.clone());
-                let seen = [Step::Some(changed.kind, None), Step::Some(changed.kind, namespace), Step::Object(changed)];
-                for step in seen {
-                    // Only what some rule takes as a cause is a node already.
-                    if let Some(cause) = effects.nodes.get(&step).copied() {
-                        let rule = effects.node(Step::Rule(index));
-                        effects.graph.add_edge(rule, cause, action.span);
-                    }
+                [Step::Some(changed.kind, None), Step::Some(changed.kind, namespace), Step::Object(changed)]
+            });
+            for step in seen.chain(within) {
+                // Only what some rule takes as a cause is a node already.
+                if let Some(cause) = effects.nodes.get(&step).copied() {
+                    let rule = effects.node(Step::Rule(index));
+                    effects.graph.add_edge(rule, cause, action.span);
                 }
             }
         }
@@ -138,17 +150,27 @@ impl Resolver<'_> {
         };
         let help = "limit it with `at most N per D`, such as `at most 3 per 1d`, or wait for an event such as `job NAME succeeds`";
         let mut found = Diagnostic::error(Code::LOOP, placed.rule.span, message).help(help);
+        let mut after_within = false;
         for (node, span) in path {
-            let text = match effects.graph.node_weight(node) {
+            let step = effects.graph.node_weight(node);
+            let text = match step {
                 Some(Step::Rule(index)) => {
                     format!("which is a cause of rule `{}`", rules.get(*index).map_or("?", |p| &p.rule.name))
+                }
+                Some(Step::Object(object)) if after_within => format!("such as {}, as the file says", self.say(object)),
+                Some(Step::Some(kind, _)) if after_within => {
+                    format!("such as {} objects, as the file says", self.short(*kind))
                 }
                 Some(Step::Object(object)) => format!("this changes the state of {}", self.say(object)),
                 Some(Step::Some(kind, _)) => {
                     format!("this changes the state of what may be such a {}", self.short(*kind))
                 }
+                Some(Step::Within(app)) => {
+                    format!("this may change the state of what belongs to application {}/{}", app.namespace, app.name)
+                }
                 None => continue,
             };
+            after_within = matches!(step, Some(Step::Within(_)));
             found = found.related(span, text);
         }
         self.report(found);
