@@ -248,15 +248,15 @@ impl Hook for Killer {
             deaths.requests += 1;
             // Events, source marks, state and lease: every eleventh, applied or not.
             let other = KILLS - 4 * JOBS;
-            if deaths.requests % 11 != 0 || deaths.other >= other || !deaths.kill() {
+            if !deaths.requests.is_multiple_of(11) || deaths.other >= other || !deaths.kill() {
                 return Fate::Pass;
             }
             deaths.other += 1;
-            return if deaths.other % 2 == 0 { Fate::Lose } else { Fate::LoseAnswer };
+            return if deaths.other.is_multiple_of(2) { Fate::Lose } else { Fate::LoseAnswer };
         }
         let attempt = deaths.attempts.entry(asked.uri.clone()).or_default();
         *attempt += 1;
-        if *attempt % 2 == 0 {
+        if attempt.is_multiple_of(2) {
             return Fate::LoseAnswer;
         }
         if deaths.kill() {

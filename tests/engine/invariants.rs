@@ -91,10 +91,8 @@ fn play(moves: &[Move], disturbed: bool) -> Vec<String> {
                 cluster.apply_json(object.clone());
                 last.insert(*index, object);
             }
-            Move::Gone(index) => {
-                if last.remove(index).is_some() {
-                    cluster.delete(&format!("job default/{}", NAMES[*index]));
-                }
+            Move::Gone(index) if last.remove(index).is_some() => {
+                cluster.delete(&format!("job default/{}", NAMES[*index]));
             }
             Move::Restart if disturbed => cluster.restart(true),
             Move::Relist if disturbed => cluster.list(),
