@@ -359,7 +359,9 @@ impl Ledger {
     }
 
     fn settle(&mut self, settle: Settle, now: Timestamp) {
-        self.world.settle(&settle, now);
+        if !self.world.settle(&settle, now) {
+            return;
+        }
         if let Some(event) = settle.event {
             let intent = Intent { target: settle.on, effect: Effect::Event(event.clone()), firings: Vec::new() };
             self.tell.insert(event.mark, (intent, settle.marks));

@@ -266,11 +266,12 @@ impl World {
     }
 
     /// Deals with marks: at once for decisions, in the stored state only after its Event (`told`).
-    pub fn settle(&mut self, settle: &Settle, now: Timestamp) {
+    /// False when all of them are already: then their Event is there, or on its way.
+    pub fn settle(&mut self, settle: &Settle, now: Timestamp) -> bool {
         let new: Vec<Mark> =
             settle.marks.iter().filter(|mark| !self.state.settled.contains_key(mark)).copied().collect();
         if new.is_empty() {
-            return;
+            return false;
         }
         self.unsaved.extend(new.iter().copied());
         if settle.event.is_some() {
@@ -278,6 +279,7 @@ impl World {
         }
         self.state.settle(new, settle.how, settle.timeless, now);
         self.state_changes += 1;
+        true
     }
 
     /// The Event of these marks is there, or was refused for good.

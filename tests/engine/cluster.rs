@@ -18,7 +18,7 @@ pub const START: &str = "2026-03-01T08:00:00Z";
 pub struct Cluster {
     pub ledger: Ledger,
     pub objects: BTreeMap<ObjectRef, Json>,
-    events: BTreeSet<String>,
+    pub events: BTreeSet<String>,
     pub refused: BTreeSet<String>,
     gates: BTreeMap<String, String>,
     pub log: Vec<String>,

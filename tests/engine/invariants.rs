@@ -233,3 +233,29 @@ fn invariant_10_bounded() {
     let verdict = cluster.ledger.verdict(&why[0], cluster.now).unwrap();
     assert!(verdict.reasons[0].why.contains("more than the 5000"), "{:?}", verdict.reasons);
 }
+
+/// The watch can show a write before its answer is taken in: what is said of it is said once all the same.
+#[test]
+fn invariant_3_a_write_that_is_seen_before_its_answer_is_told_once() {
+    let mut cluster = Cluster::new("when job a succeeds then restart isvc x").unwrap();
+    targets_of(&mut cluster, "x");
+    cluster.put_quietly(job("a", Some(true), 1));
+    let intents = cluster.ledger.tick(cluster.now).intents;
+    let restart = intents.iter().find(|intent| !intent.firings.is_empty()).unwrap().clone();
+    cluster.ledger.sent(&restart);
+    let request = tidegate::engine::writes(cluster.ledger.rulebook(), cluster.ledger.world(), &restart).remove(0);
+    let tidegate::engine::WriteOp::MergePatch(mut patch) = request.op else { panic!("not a patch") };
+    patch["metadata"]["name"] = json!("x");
+    cluster.put(restart.target.kind, patch);
+    cluster.settle();
+    cluster.ledger.done(&restart, cluster.now);
+    cluster.settle();
+    assert!(!cluster.log.iter().any(|line| line.contains("was there already")), "{:?}", cluster.log);
+    assert_eq!(cluster.events.len(), 1, "{:?}", cluster.events);
+}
+
+fn targets_of(cluster: &mut Cluster, name: &str) {
+    cluster.apply_json(
+        json!({"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": {"name": name}}),
+    );
+}
