@@ -12,6 +12,7 @@ mod files;
 mod fmt;
 mod format;
 mod graph;
+mod health;
 mod out;
 mod plan;
 mod rehearse;
@@ -69,6 +70,8 @@ enum Verb {
     Graph(graph::Args),
     /// Print the rules as text for other systems: health checks for Argo CD, roles
     Emit(emit::Args),
+    /// Tell the health of objects, by which line of their kind and why; or test kinds against cases
+    Health(health::Args),
     /// Play scenarios: the controller on a cluster in memory, in virtual time
     Rehearse(rehearse::Args),
     /// Run the controller: watch a cluster and do what the rules say
@@ -87,6 +90,7 @@ fn dispatch(verb: Verb, out: &mut Out) -> anyhow::Result<Exit> {
         Verb::Plan(args) => plan::run(&args, out),
         Verb::Graph(args) => graph::run(&args, out),
         Verb::Emit(args) => emit::run(&args, out),
+        Verb::Health(args) => health::run(&args, out),
         Verb::Rehearse(args) => rehearse::run(&args, out),
         Verb::Run(args) => run::run(&args, out),
         Verb::Explain(args) => explain::run(&args, out),
