@@ -98,6 +98,12 @@ fn watches(env: &Env, rulebook: &Rulebook, rule: &Rule, sender: &mpsc::Sender<(u
         let namespace = namespace.filter(|namespace| !namespace.is_empty());
         watched.insert((term.source.kind, term.source.object.clone(), namespace));
     }
+    let lists = rule.terms.iter().any(|term| term.source.is_listed());
+    if let Some(kind) = rulebook.kind_by_type("argoproj.io", "Application").filter(|_| lists) {
+        // What belongs to an application, its Application says.
+        let namespace = rulebook.application.as_ref().map(|app| app.namespace.clone());
+        watched.insert((kind, None, namespace));
+    }
     let mut begun = Vec::new();
     for (kind_ix, object, namespace) in watched {
         let (Some(kind), Some(keep)) = (rulebook.kind(kind_ix), fields.get(&kind_ix)) else { continue };

@@ -111,17 +111,20 @@ impl Needs<'_> {
     /// Each kind with the places that need it.
     fn why_read(&self) -> BTreeSet<(KindIx, String)> {
         let mut why = BTreeSet::new();
+        let application = self.rulebook.kind_by_type(ARGO, "Application");
         for rule in &self.rulebook.rules {
             let place = self.rule(rule);
             why.extend(rule.terms.iter().map(|term| (term.source.kind, place.clone())));
             why.extend(actions(rule).filter_map(|a| target(&a.verb)).map(|object| (object.kind, place.clone())));
+            if rule.terms.iter().any(|term| term.source.is_listed()) {
+                why.extend(application.map(|kind| (kind, format!("the members that {place} asks for"))));
+            }
         }
         for model in &self.rulebook.models {
             let place = format!("model {} ({})", model.name, self.place(model.span));
             why.extend(model.steps.iter().map(|(_, step)| (step.kind, place.clone())));
             why.insert((model.served_by.kind, place));
         }
-        let application = self.rulebook.kind_by_type(ARGO, "Application");
         for report in &self.rulebook.reports {
             let place = format!("report ({})", self.place(report.span));
             why.insert((report.source.kind, place.clone()));

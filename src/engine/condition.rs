@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::cause::RunId;
+use super::listed::{absent, unlisted};
 use super::{Entry, Listing, MEMBERS_MAX, Mark, Reason, World, later};
 use crate::expr::{Scope, Truth, Value};
 use crate::facts::Row;
@@ -166,6 +167,9 @@ impl<'a> Context<'a> {
     }
 
     fn every(&self, term: &Term) -> TermState {
+        if unlisted(self.rulebook, self.world, &term.source) {
+            return unknown("Applications have not been listed yet".to_owned());
+        }
         let mut truth = Truth::True;
         let (mut members, mut holding) = (0_usize, 0_usize);
         let mut first_open = None;
@@ -178,6 +182,15 @@ impl<'a> Context<'a> {
             } else if first_open.is_none() {
                 first_open = Some(format!("{}: {}", object.name, state.why));
             }
+        }
+        for member in absent(self.rulebook, self.world, &term.source) {
+            members += 1;
+            if term.predicate == Predicate::Missing && member.certain {
+                holding += 1;
+                continue;
+            }
+            truth = truth.and(Truth::Unknown);
+            first_open.get_or_insert_with(|| format!("{}: {}", member.object.name, member.why));
         }
         if members > MEMBERS_MAX {
             return unknown(format!("{members} members are more than the {MEMBERS_MAX} that `every` can hold"));

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::condition::matches;
+use super::listed::{Listers, listers};
 use super::{RuleId, Unit, World};
 use crate::facts::Row;
 use crate::rulebook::{Filter, KindIx, ObjectRef, Rule, Rulebook, VarFrom, Verb};
@@ -19,6 +20,12 @@ pub struct Index {
     by_label: BTreeMap<(KindIx, Arc<str>, Arc<str>), Terms>,
     by_owner: BTreeMap<(KindIx, Arc<str>), Terms>,
     by_kind: BTreeMap<KindIx, Terms>,
+    /// Rules that ask Applications which objects of a kind belong to them.
+    by_listed: BTreeMap<KindIx, BTreeSet<usize>>,
+    /// Those of them that ask every Application.
+    by_any_list: BTreeSet<usize>,
+    /// Kinds with events of `every`.
+    every: BTreeSet<KindIx>,
 }
 
 /// What a change touches.
@@ -81,6 +88,18 @@ impl Index {
                 (None, None) => self.by_kind.entry(kind).or_default(),
             };
             terms.push((number, position));
+            let mut events = rule.alternatives.iter().flat_map(|a| &a.events);
+            if term.source.quantifier == Quantifier::Every && events.any(|event| event.term == position) {
+                self.every.insert(kind);
+            }
+            match listers(rulebook, &term.source) {
+                Listers::Nobody => continue,
+                Listers::One(application) => self.by_object.entry(application).or_default().push(number),
+                Listers::All => {
+                    self.by_any_list.insert(number);
+                }
+            }
+            self.by_listed.entry(kind).or_default().insert(number);
         }
         for object in objects {
             self.by_object.entry(object.clone()).or_default().push(number);
@@ -94,6 +113,11 @@ impl Index {
         for number in self.by_object.get(object).into_iter().flatten() {
             if let Some(rule) = rulebook.rules.get(*number) {
                 touched.add_rule(&RuleId::Book(*number), rule);
+            }
+        }
+        for number in self.asking_lists(world, object) {
+            if let Some(rule) = rulebook.rules.get(number) {
+                touched.add_rule(&RuleId::Book(number), rule);
             }
         }
         for (number, position) in self.selecting(object.kind, rows) {
@@ -140,6 +164,20 @@ impl Index {
                     event(rule, position) && term.is_some_and(|term| matches(rulebook, &term.source, row))
                 })
             })
+    }
+
+    /// Rules about all that Applications list, if this object is such an Application or is listed.
+    fn asking_lists(&self, world: &World, object: &ObjectRef) -> BTreeSet<usize> {
+        let is_lister = !self.by_any_list.is_empty() && world.lists().any(|(application, _)| application == object);
+        let of_lister = self.by_any_list.iter().filter(|_| is_lister);
+        let about =
+            self.by_listed.get(&object.kind).filter(|_| world.lists().any(|(_, list)| list.contains_key(object)));
+        of_lister.chain(about.into_iter().flatten()).copied().collect()
+    }
+
+    /// (rule, term) pairs with `every` that an object may be a member of, if its kind has events of that sort.
+    pub fn every(&self, kind: KindIx, row: &Row) -> BTreeSet<(usize, usize)> {
+        if self.every.contains(&kind) { self.selecting(kind, &[row]) } else { BTreeSet::new() }
     }
 
     fn selecting(&self, kind: KindIx, rows: &[&Row]) -> BTreeSet<(usize, usize)> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::cause::{RunId, Usage, action_item, action_mark, event_item, rule_mark, usage};
 use super::condition::{Context, members, state_text};
+use super::listed::{absent, unlisted};
 use super::{Branch, Cause, Entry, How, Listing, MEMBERS_MAX, Mark, Reason};
 use crate::expr::Truth;
 use crate::rulebook::{Action, Event, Filter, ObjectRef, Outcome, Rule, Term};
@@ -66,6 +67,9 @@ impl Context<'_> {
             Listing::Listed => {}
         }
         if term.source.quantifier == Quantifier::Every {
+            if unlisted(self.rulebook, self.world, &term.source) {
+                return waiting("Applications have not been listed yet");
+            }
             return self.every_event(term, event.outcome);
         }
         let Some(object) = self.object(term) else {
@@ -100,12 +104,26 @@ impl Context<'_> {
                 }
             }
         }
+        for member in absent(self.rulebook, self.world, &term.source) {
+            count += 1;
+            state.complete = false;
+            first_open.get_or_insert_with(|| format!("; {}: {}", member.object.name, member.why));
+        }
         state.complete &= (1..=MEMBERS_MAX).contains(&count);
         state.why = match count {
             0 => "nothing matches".to_owned(),
             n if n > MEMBERS_MAX => format!("{n} members are more than the {MEMBERS_MAX} that `every` can hold"),
             n => format!("{} of {n}{}", state.causes.len(), first_open.unwrap_or_default()),
         };
+        let departed = self.world.state.departed.get(&event_item(self.rulebook, self.rule, &term.text));
+        if let Some(departed) = departed.filter(|_| state.complete) {
+            // Going away is not finishing: something has to finish after it.
+            let later = state.fresh().any(|cause| cause.time.is_some_and(|time| time > *departed));
+            if !later && state.fresh().next().is_some() {
+                state.complete = false;
+                state.why.push_str(&format!("; one went away unfinished at {departed}, and none has finished since"));
+            }
+        }
         state
     }
 

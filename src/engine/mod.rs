@@ -14,6 +14,7 @@ mod gate;
 mod index;
 mod judge;
 mod ledger;
+mod listed;
 mod mark;
 mod record;
 mod state;

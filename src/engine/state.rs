@@ -81,6 +81,9 @@ pub struct State {
     pub dealt_until: Option<Timestamp>,
     /// Recent firings of rules with `at most N per D`, by hash of the rule.
     pub fired: BTreeMap<Mark, Vec<Timestamp>>,
+    /// When a member that had not finished last went away, by (rule, event with `every`).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub departed: BTreeMap<Mark, Timestamp>,
 }
 
 /// The stored form.
@@ -159,6 +162,7 @@ impl State {
     /// when everything has been decided at `now`, since causes older than what is dropped count as dealt with.
     pub fn prune(&mut self, items: &BTreeSet<Mark>, deadline_longest: Duration, now: Timestamp) {
         self.items.retain(|item, _| items.contains(item));
+        self.departed.retain(|item, _| items.contains(item));
         let used: BTreeSet<usize> = self.items.values().copied().collect();
         let moved: BTreeMap<usize, usize> = used.iter().enumerate().map(|(new, old)| (*old, new)).collect();
         let mut index = 0;

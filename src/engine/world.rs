@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::cause::RunId;
 use super::condition::episode_key;
 use super::index::targets;
+use super::listed::{Listed, listed};
 use super::record::OPERATOR_MARK;
 use super::{Mark, Settle, State};
 use crate::facts::Row;
@@ -73,6 +74,8 @@ pub struct World {
     annotated: BTreeMap<ObjectRef, Annotated>,
     /// Which objects' annotations write to an object.
     annotated_targets: BTreeMap<ObjectRef, BTreeSet<ObjectRef>>,
+    /// What each Application lists, where rules ask for it.
+    lists: BTreeMap<ObjectRef, Listed>,
     /// Kinds of which it must be remembered when an object came to a state.
     episodic: BTreeSet<KindIx>,
     /// What records cannot hold.
@@ -183,6 +186,7 @@ impl World {
             Change::Delete(object) => {
                 self.set_annotated(&object, None);
                 self.note_operator(&object, None);
+                self.lists.remove(&object);
                 let table = self.tables.entry(object.kind).or_default();
                 let gone = table.rows.remove(&(object.namespace, object.name));
                 if let Some(entry) = &gone {
@@ -221,6 +225,7 @@ impl World {
         };
         self.note_annotations(rulebook, &object, &row);
         self.note_operator(&object, Some(&row));
+        self.note_list(rulebook, &object, &row);
         let key = (object.namespace, object.name);
         self.tables.entry(kind_ix).or_default().rows.insert(key, Entry { row, health, run, since });
         true
@@ -341,6 +346,21 @@ impl World {
     fn ended(&mut self, entry: &Entry) {
         if self.state.episodes.remove(&episode_key(&entry.row.uid, entry.health.status)).is_some() {
             self.state_changes += 1;
+        }
+    }
+
+    /// What the Applications list.
+    pub fn lists(&self) -> impl Iterator<Item = (&ObjectRef, &Listed)> {
+        self.lists.iter()
+    }
+
+    fn note_list(&mut self, rulebook: &Rulebook, object: &ObjectRef, row: &Row) {
+        let kind = rulebook.kind(object.kind);
+        if kind.is_some_and(|kind| &*kind.group == "argoproj.io" && &*kind.kind == "Application") {
+            match listed(rulebook, &row.fields) {
+                Some(list) => self.lists.insert(object.clone(), list),
+                None => self.lists.remove(object),
+            };
         }
     }
 

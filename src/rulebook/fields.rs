@@ -52,6 +52,8 @@ const OF_SYNCS: &[&[&str]] = &[
     &["status", "operationState", "syncResult", "revision"],
     &["spec", "syncPolicy"],
 ];
+/// What an Application says of each of its resources, where a rule asks for all members of a wave or an application.
+const OF_LISTED: &[&str] = &["group", "kind", "namespace", "name", "syncWave", "hook", "requiresPruning"];
 /// How the pods of a Deployment or StatefulSet are found.
 const OF_PODS: &[&[&str]] = &[&["spec", "selector", "matchLabels"]];
 
@@ -136,6 +138,10 @@ impl Fields<'_> {
                 Filter::Where(program, _) => program.paths().iter().for_each(|path| fields.projection.add(path)),
                 Filter::Wave(_) | Filter::Application(_) | Filter::Owner(..) => {}
             }
+        }
+        let application = self.rulebook.kind_by_type("argoproj.io", "Application");
+        if let Some(kind) = application.filter(|_| selection.is_listed()) {
+            add_each(&mut self.kind(kind).projection, ["status", "resources"], OF_LISTED);
         }
     }
 
@@ -235,9 +241,14 @@ fn add(projection: &mut Projection, paths: &[&[&str]]) {
 }
 
 fn add_conditions(projection: &mut Projection, fields: &[&str]) {
+    add_each(projection, ["status", "conditions"], fields);
+}
+
+/// These fields of each element of a list.
+fn add_each(projection: &mut Projection, list: [&str; 2], fields: &[&str]) {
     let step = |name: &str| PathStep::Field(Arc::from(name));
     for field in fields {
-        let steps = vec![step("status"), step("conditions"), PathStep::Each, step(field)];
+        let steps = list.iter().map(|name| step(name)).chain([PathStep::Each, step(field)]).collect();
         projection.add(&ReadPath { slot: 0, steps, whole: true });
     }
 }

@@ -417,6 +417,15 @@ pub struct Report {
     pub span: Span,
 }
 
+impl Selection {
+    /// `every … in wave N` or `every … of application A`: what the Application lists and is not there is a member too.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        let of_application = |filter: &Filter| matches!(filter, Filter::Wave(_) | Filter::Application(_));
+        self.quantifier == tree::Quantifier::Every && self.filters.iter().any(of_application)
+    }
+}
+
 impl Rulebook {
     /// The kind behind an index.
     #[must_use]

@@ -1,0 +1,49 @@
+//! Members that go away: `every` is never fulfilled by the absence of what had not finished.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::Ledger;
+use crate::engine::Mark;
+use crate::engine::cause::event_item;
+use crate::engine::condition::matches;
+use crate::rulebook::ObjectRef;
+use crate::syntax::tree::Quantifier;
+
+impl Ledger {
+    /// The events with `every` of which an object is a member, by what each is remembered by; and whether it has finished as asked.
+    fn memberships(&self, object: &ObjectRef) -> BTreeMap<Mark, bool> {
+        let Some(entry) = self.world.get(object) else { return BTreeMap::new() };
+        let outcome = entry.run.as_ref().map(|run| run.outcome);
+        let mut found = BTreeMap::new();
+        for (number, position) in self.index.every(object.kind, &entry.row) {
+            let Some(rule) = self.rulebook.rules.get(number) else { continue };
+            let Some(term) = rule.terms.get(position) else { continue };
+            if term.source.quantifier == Quantifier::Every && matches(&self.rulebook, &term.source, &entry.row) {
+                let events = rule.alternatives.iter().flat_map(|alternative| &alternative.events);
+                let finished = events.filter(|e| e.term == position).all(|e| outcome == Some(e.outcome));
+                found.insert(event_item(&self.rulebook, rule, &term.text), finished);
+            }
+        }
+        found
+    }
+
+    /// The events that an object keeps from being complete.
+    pub(super) fn unfinished_in(&self, object: &ObjectRef) -> Vec<Mark> {
+        self.memberships(object).into_iter().filter(|(_, finished)| !finished).map(|(item, _)| item).collect()
+    }
+
+    /// Notes which of these events an object is not a member of any more: only a run that ends later fires them.
+    pub(super) fn note_departed(&mut self, object: &ObjectRef, before: Vec<Mark>, now: Timestamp) {
+        if before.is_empty() {
+            return;
+        }
+        let after = self.memberships(object);
+        let gone: Vec<Mark> = before.into_iter().filter(|item| !after.contains_key(item)).collect();
+        if !gone.is_empty() {
+            self.world.state.departed.extend(gone.into_iter().map(|item| (item, now)));
+            self.world.touch_state();
+        }
+    }
+}
