@@ -1,4 +1,4 @@
-//! The controller's own program against a real kube-apiserver, under an account with a role of its own.
+//! The controller's own program against a real kube-apiserver, under the account and the role that `deploy/base` ships.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,8 +12,6 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::Job;
@@ -22,7 +20,7 @@ use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 use support::scratch::Process;
-use support::{Cluster, Parts, Shared, objects};
+use support::{Cluster, Deployed, Install, Parts, Shared, objects};
 use tokio::time::Instant;
 
 static CLUSTER: Shared =
@@ -31,56 +29,40 @@ static CLUSTER: Shared =
 /// How long something may take that takes well below a second on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A namespace with an account, a rule folder, and what is in it.
+/// A namespace with what the rules are about, and the controller as it is shipped.
 struct Stage<'a> {
     cluster: &'a Cluster,
     admin: Client,
     namespace: String,
-    rules: PathBuf,
-    kubeconfig: PathBuf,
+    deployed: Deployed,
 }
 
 impl<'a> Stage<'a> {
     async fn new(cluster: &'a Cluster, name: &str, rules: &str) -> Stage<'a> {
-        Stage::with_role(cluster, name, rules, ROLE).await
+        Stage::with(cluster, name, &Install { rules, ..Install::default() }).await
     }
 
-    async fn with_role(cluster: &'a Cluster, name: &str, rules: &str, role: &str) -> Stage<'a> {
+    async fn with(cluster: &'a Cluster, name: &str, install: &Install<'_>) -> Stage<'a> {
         let admin = cluster.admin().await;
         let namespace = cluster.namespace(&admin, name).await;
-        objects::create_all(&admin, &namespace, &format!("{ACCOUNT}{role}")).await;
-        let kubeconfig = cluster.account_kubeconfig(&admin, &namespace, "tidegate").await;
-        let folder = cluster.scratch().path().join(format!("{namespace}-rules"));
-        std::fs::create_dir(&folder).unwrap();
-        let stage = Stage { cluster, admin, namespace, rules: folder, kubeconfig };
-        stage.rules(rules);
-        stage
+        let install = Install { watched: &namespace, ..install.clone() };
+        let deployed = Deployed::install(cluster, &admin, &install).await;
+        Stage { cluster, admin, namespace, deployed }
     }
 
-    /// As kubelet puts a ConfigMap in place: a new folder, and a link that is renamed over the old one.
     fn rules(&self, text: &str) {
-        let folder = tempfile::Builder::new().prefix("..data-").tempdir_in(&self.rules).unwrap().keep();
-        std::fs::write(folder.join("rules.tide"), format!("namespace {}\n{text}", self.namespace)).unwrap();
-        let link = self.rules.join("rules.tide");
-        if !link.is_symlink() {
-            std::os::unix::fs::symlink("..data/rules.tide", link).unwrap();
-        }
-        std::os::unix::fs::symlink(folder.file_name().unwrap(), self.rules.join("..data_tmp")).unwrap();
-        std::fs::rename(self.rules.join("..data_tmp"), self.rules.join("..data")).unwrap();
+        self.deployed.mount(text);
     }
 
-    fn start(&self, replica: &str) -> Controller {
-        self.start_with(replica, &[])
+    async fn start(&self, replica: &str) -> Controller {
+        self.start_with(replica, &[]).await
     }
 
-    fn start_with(&self, replica: &str, more: &[&str]) -> Controller {
-        let port = support::cluster::free_port().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
-        command.arg("run").arg("--rules").arg(&self.rules).arg("--kubeconfig").arg(&self.kubeconfig);
-        command.args(["--identity", replica, "--lease-seconds", "3", "--watch-namespace", &self.namespace]);
-        command.arg(format!("--listen=127.0.0.1:{port}")).args(more);
-        let name = format!("{}-{replica}", self.namespace);
-        Controller { process: self.cluster.scratch().spawn(&name, &command).unwrap(), port }
+    async fn start_with(&self, replica: &str, more: &[&str]) -> Controller {
+        let more: Vec<&str> = ["--lease-seconds=3"].iter().chain(more).copied().collect();
+        let kubeconfig = &self.deployed.kubeconfig;
+        let (process, port) = self.cluster.start_controller(&self.deployed, kubeconfig, replica, &more).await;
+        Controller { process, port }
     }
 
     fn jobs(&self) -> Api<Job> {
@@ -128,8 +110,11 @@ impl<'a> Stage<'a> {
     }
 
     async fn events(&self) -> Vec<String> {
-        let events =
-            Api::<Event>::namespaced(self.admin.clone(), &self.namespace).list(&ListParams::default()).await.unwrap();
+        let of = async |namespace: &str| {
+            Api::<Event>::namespaced(self.admin.clone(), namespace).list(&ListParams::default()).await.unwrap().items
+        };
+        let mut events = of(&self.namespace).await;
+        events.extend(of(&self.deployed.namespace).await);
         let line = |event: &Event| {
             let on = &event.involved_object;
             let text = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -141,7 +126,7 @@ impl<'a> Stage<'a> {
     }
 
     async fn state(&self) -> Option<Value> {
-        let maps: Api<ConfigMap> = Api::namespaced(self.admin.clone(), &self.namespace);
+        let maps: Api<ConfigMap> = Api::namespaced(self.admin.clone(), &self.deployed.namespace);
         let map = maps.get_opt("tidegate-state-default").await.unwrap()?;
         Some(serde_json::from_str(&map.data.unwrap()["state.json"]).unwrap())
     }
@@ -212,7 +197,7 @@ async fn a_job_that_succeeds_restarts_the_service_once() {
     let stage = Stage::new(cluster, "once", SENTENCE).await;
     stage.service("fraud").await;
     stage.job("train-fraud").await;
-    let mut controller = stage.start("a");
+    let mut controller = stage.start("a").await;
     controller.until_leads().await;
     assert_eq!(stage.restarts("fraud").await, (1, Value::Null));
     // The service must be older than the success by Kubernetes' clock of whole seconds.
@@ -229,10 +214,10 @@ async fn a_job_that_succeeds_restarts_the_service_once() {
     controller.until("it is settled", settled).await;
 
     controller.process.kill().unwrap();
-    let mut again = stage.start("a");
+    let mut again = stage.start("a").await;
     again.until_leads().await;
     assert!(again.process.terminate().unwrap().success(), "{}", again.process.last_words());
-    let other = stage.start("b");
+    let other = stage.start("b").await;
     other.until_leads().await;
     assert_eq!(stage.restarts("fraud").await, restarted);
     let done = stage.events().await.iter().filter(|line| line.ends_with("ActionDone")).count();
@@ -251,11 +236,14 @@ async fn rules_are_read_again_when_the_configmap_changes_and_bad_ones_are_refuse
     let Some(cluster) = CLUSTER.get("rules_are_read_again_when_the_configmap_changes_and_bad_ones_are_refused") else {
         return;
     };
-    let stage = Stage::new(cluster, "reload", SENTENCE).await;
+    let more = format!("{SENTENCE}when job train-other succeeds then restart isvc fraud\n");
+    // New rules may need new rights, so these come first.
+    let install = Install { rules: SENTENCE, rights_for: Some(&more), ..Install::default() };
+    let stage = Stage::with(cluster, "reload", &install).await;
     stage.service("fraud").await;
     stage.job("train-fraud").await;
     stage.job("train-other").await;
-    let controller = stage.start("a");
+    let controller = stage.start("a").await;
     controller.until_leads().await;
     next_second().await;
     stage.rules("when job train-fraud suceeds then restart isvc fraud\n");
@@ -269,11 +257,11 @@ async fn rules_are_read_again_when_the_configmap_changes_and_bad_ones_are_refuse
     controller.until("it said so", async || stage.events().await.contains(&told)).await;
     stage.succeed("train-fraud").await;
     controller.until("the last good rules stay", async || stage.restarts("fraud").await.0 == 2).await;
-    stage.rules(&format!("{SENTENCE}when job train-other succeeds then restart isvc fraud\n"));
+    stage.rules(&more);
     controller.until("it took the new rules", async || controller.status()["rules"]["count"] == 2).await;
     stage.succeed("train-other").await;
     controller.until("the new rule acts", async || stage.restarts("fraud").await.0 == 3).await;
-    std::fs::remove_dir_all(&stage.rules).unwrap();
+    std::fs::remove_dir_all(&stage.deployed.rules).unwrap();
     controller.until("it noticed", async || controller.metric("tidegate_rules_good") == Some(0.0)).await;
     assert_eq!(controller.get("/readyz").map(|(code, _)| code), Some(200));
 }
@@ -284,9 +272,9 @@ async fn the_other_replica_takes_over_when_the_leader_dies() {
     let stage = Stage::new(cluster, "handover", SENTENCE).await;
     stage.service("fraud").await;
     stage.job("train-fraud").await;
-    let mut first = stage.start("a");
+    let mut first = stage.start("a").await;
     first.until_leads().await;
-    let second = stage.start("b");
+    let second = stage.start("b").await;
     second
         .until("it follows", async || {
             second.status()["leader"] == "a" && second.get("/readyz").is_some_and(|(code, _)| code == 200)
@@ -297,7 +285,7 @@ async fn the_other_replica_takes_over_when_the_leader_dies() {
     first.process.kill().unwrap();
     stage.succeed("train-fraud").await;
     second.until("it took over and acted", async || stage.restarts("fraud").await.0 == 2).await;
-    let third = stage.start("c");
+    let third = stage.start("c").await;
     third.until("it follows", async || third.status()["leader"] == "b").await;
     let mut second = second;
     assert!(second.process.terminate().unwrap().success());
@@ -316,7 +304,7 @@ async fn observe_says_what_it_would_do_and_changes_nothing() {
     let stage = Stage::new(cluster, "observe", SENTENCE).await;
     stage.service("fraud").await;
     stage.job("train-fraud").await;
-    let controller = stage.start_with("a", &["--observe", "--log-format", "json"]);
+    let controller = stage.start_with("a", &["--observe"]).await;
     controller.until_leads().await;
     next_second().await;
     stage.succeed("train-fraud").await;
@@ -335,22 +323,19 @@ async fn observe_says_what_it_would_do_and_changes_nothing() {
 #[tokio::test]
 async fn missing_rights_are_visible_and_harm_nothing_else() {
     let Some(cluster) = CLUSTER.get("missing_rights_are_visible_and_harm_nothing_else") else { return };
-    let role = ROLE.replace(
-        "resources: [inferenceservices], verbs: [get, list, watch, patch]",
-        "resources: [inferenceservices], verbs: [get, list, watch]",
-    );
-    let rules = format!(
-        "{SENTENCE}when job train-fraud succeeds then annotate deployment web example.org/model=new\nwhen pod p is missing then restart isvc fraud\n"
-    );
-    let stage =
-        Stage::with_role(cluster, "rights", &rules.replace("block wave 4", "retry 1 backoff 1s; block wave 4"), &role)
-            .await;
+    let annotate = "when job train-fraud succeeds then annotate deployment web example.org/model=new\n";
+    let restart = SENTENCE.replace("block wave 4", "retry 1 backoff 1s; block wave 4");
+    let rules = format!("{restart}{annotate}when pod p is missing then restart isvc fraud\n");
+    // Made for rules that know no pod, and that notify where these restart.
+    let rights = format!("{annotate}when isvc fraud is degraded then notify bad \"bad\"\n");
+    let install = Install { rules: &rules, rights_for: Some(&rights), ..Install::default() };
+    let stage = Stage::with(cluster, "rights", &install).await;
     stage.service("fraud").await;
     stage.job("train-fraud").await;
     let web = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {"selector": {"matchLabels": {"a": "b"}},
         "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "example.org/c"}]}}}});
     objects::create(&stage.admin, &stage.namespace, web).await;
-    let controller = stage.start("a");
+    let controller = stage.start("a").await;
     controller.until("it leads", async || controller.status()["phase"] == "leading").await;
     controller
         .until("it says what it may not", async || {
@@ -401,7 +386,7 @@ async fn hostile_annotations_are_refused_visibly_and_harm_nothing() {
             )
             .await;
     }
-    let controller = stage.start("a");
+    let controller = stage.start("a").await;
     controller.until_leads().await;
     next_second().await;
     for n in 0..texts.len() {
@@ -419,13 +404,10 @@ async fn hostile_annotations_are_refused_visibly_and_harm_nothing() {
 async fn a_kind_whose_crd_is_missing_is_waited_for_and_shown() {
     let Some(cluster) = CLUSTER.get("a_kind_whose_crd_is_missing_is_waited_for_and_shown") else { return };
     let thing = "kind thing = missing.example.org/v1 Thing (things)\nwhen thing x is healthy then restart isvc fraud\n";
-    let role = format!(
-        "{ROLE}  - {{apiGroups: [missing.example.org], resources: [things], verbs: [get, list, watch, patch]}}\n"
-    );
-    let stage = Stage::with_role(cluster, "missing", &format!("{SENTENCE}{thing}"), &role).await;
+    let stage = Stage::new(cluster, "missing", &format!("{SENTENCE}{thing}")).await;
     stage.service("fraud").await;
     stage.job("train-fraud").await;
-    let controller = stage.start("a");
+    let controller = stage.start("a").await;
     controller.until_leads().await;
     assert_eq!(controller.kind("thing")["state"], "missing");
     assert!(controller.process.log().contains("kind is missing; it is waited for"));
@@ -440,32 +422,3 @@ async fn a_kind_whose_crd_is_missing_is_waited_for_and_shown() {
     objects::create(&stage.admin, "", crd).await;
     controller.until("it is listed", async || controller.kind("thing")["state"] == "listed").await;
 }
-
-const ACCOUNT: &str = "
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: tidegate}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: tidegate}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: tidegate}
-subjects: [{kind: ServiceAccount, name: tidegate}]
----
-";
-
-/// What the controller may do, and nothing else. It ends with the list of rules.
-const ROLE: &str = "
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata: {name: tidegate}
-rules:
-  - {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get, create, update]}
-  - {apiGroups: [''], resources: [configmaps], verbs: [get, create, patch]}
-  - {apiGroups: [''], resources: [events], verbs: [create]}
-  - {apiGroups: [batch], resources: [jobs], verbs: [get, list, watch, patch]}
-  - {apiGroups: [apps], resources: [deployments, statefulsets], verbs: [get, list, watch, patch]}
-  - {apiGroups: [mlops.mlops.dev], resources: [notebookvalidationjobs], verbs: [get, list, watch, patch]}
-  - {apiGroups: [serving.kserve.io], resources: [inferenceservices], verbs: [get, list, watch, patch]}
-  - {apiGroups: [argoproj.io], resources: [applications], verbs: [get, list, watch, patch]}
-";

@@ -3,7 +3,8 @@
 # that restarts the model once, killed and started again in between.
 #
 # Run by tests/first_landing.rs, which sets: TIDEGATE and KUBECTL (programs), PLATFORM (the platform's manifests, a YAML stream),
-# KUBECONFIG (an administrator's), LISTEN (host:port for the controller). Writes into the current folder.
+# DEPLOY (the kustomize base), KUBECONFIG (an administrator's), LISTEN (host:port for the controller). Writes into the current
+# folder.
 set -euo pipefail
 
 namespace=self-healing-platform
@@ -46,19 +47,26 @@ document() {
 { document NotebookValidationJob "$notebook"; document InferenceService "$model"; document InferenceService anomaly-detector; } | admin create -f -
 admin create -n "$namespace" job barrier --image=example.org/barrier:1
 
-say "an account that may do what these rules need, and nothing else"
-admin create namespace tidegate
+say "the controller installed as deploy/base ships it, with these rules and the rights that they need"
 admin create namespace openshift-gitops
-admin create -n tidegate serviceaccount tidegate
-tidegate emit rbac rules.tide | admin create -f -
+cp -r "$DEPLOY" deploy
+cp rules.tide deploy/rules/rules.tide
+sed -i "s/--watch-namespace=argocd/--watch-namespace=openshift-gitops/; s/--watch-namespace=ml-platform/--watch-namespace=$namespace/" deploy/deployment.yaml
+tidegate emit rbac rules.tide --watch-namespace openshift-gitops --watch-namespace "$namespace" >deploy/rbac.yaml
+admin apply -k deploy
 cp "$KUBECONFIG" account.kubeconfig
 token=$(admin create token -n tidegate tidegate)
 "$KUBECTL" --kubeconfig account.kubeconfig config set-credentials test --token="$token"
 "$KUBECTL" --kubeconfig account.kubeconfig config set-context --current --namespace=tidegate
+who=$("$KUBECTL" --kubeconfig account.kubeconfig auth whoami -o jsonpath='{.status.userInfo.username}')
+[ "$who" = system:serviceaccount:tidegate:tidegate ] || die "the controller would run as $who"
+# The Deployment's own arguments; only the rules' folder and the address are this machine's.
+admin get -n tidegate deployment/tidegate -o jsonpath='{range .spec.template.spec.containers[0].args[*]}{@}{"\n"}{end}' |
+  sed -e "s|^--rules=.*|--rules=rules.tide|" -e "s|^--listen=.*|--listen=$LISTEN|" -e 's|\$(POD_NAMESPACE)|tidegate|' >arguments.txt
+mapfile -t arguments <arguments.txt
 
 start() { # start NAME: a controller, until it is ready
-  tidegate run --rules rules.tide --kubeconfig account.kubeconfig --listen "$LISTEN" \
-    --lease-seconds 3 --identity "$1" 2>"$1.log" &
+  tidegate "${arguments[@]}" --kubeconfig account.kubeconfig --lease-seconds 3 --identity "$1" 2>"$1.log" &
   controller=$!
   curl -sS --retry 60 --retry-delay 1 --retry-all-errors --max-time 2 --fail -o ready.txt "http://$LISTEN/readyz" 2>ready.err ||
     { cat ready.err "$1.log"; die "$1 is not ready"; }

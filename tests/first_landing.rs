@@ -35,6 +35,7 @@ fn first_landing() {
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/first-landing.sh")).current_dir(work);
     command.env("TIDEGATE", env!("CARGO_BIN_EXE_tidegate")).env("KUBECTL", kubectl);
     command.env("PLATFORM", corpus.join("platform/rendered.yaml")).env("LISTEN", format!("127.0.0.1:{port}"));
+    command.env("DEPLOY", Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/base"));
     command.env("KUBECONFIG", cluster.admin_kubeconfig());
     let mut script = cluster.scratch().spawn("first-landing", &command).unwrap();
     let status = script.wait().unwrap();

@@ -19,6 +19,7 @@ use k8s_openapi::api::batch::v1::Job;
 use kube::api::Api;
 use kube::runtime::wait::await_condition;
 use serde_json::json;
+use support::deployed::acts_as;
 use support::scratch::Scratch;
 use support::{Parts, Shared, objects};
 
@@ -48,6 +49,42 @@ async fn jobs_complete_or_fail_on_the_fake_node() {
         let limit = Duration::from_secs(60);
         tokio::time::timeout(limit, await_condition(api, name, ended)).await.expect(expected).unwrap();
     }
+}
+
+/// What is under test acts as the account that is shipped: the harness looks at who a kubeconfig is before it starts a controller.
+#[tokio::test]
+async fn a_controller_is_not_started_as_an_administrator() {
+    let Some(cluster) = CLUSTER.get("a_controller_is_not_started_as_an_administrator") else { return };
+    let client = cluster.admin().await;
+    let namespace = cluster.namespace(&client, "who").await;
+    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "tidegate"}});
+    objects::create(&client, &namespace, account).await;
+    let kubeconfig = cluster.account_kubeconfig(&client, &namespace, "tidegate").await;
+    assert_eq!(acts_as(&kubeconfig).await, Ok(format!("system:serviceaccount:{namespace}:tidegate")));
+    let refused = acts_as(cluster.admin_kubeconfig()).await.unwrap_err();
+    assert!(refused.contains("`admin`") && refused.contains("system:masters"), "{refused}");
+}
+
+/// No test starts one in another way, which would go round that look.
+#[test]
+fn only_the_harness_starts_controllers() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let mut folders = vec![tests.clone()];
+    let mut looked_at = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+            } else if entry.extension().is_some_and(|ext| ext == "rs") {
+                let text = std::fs::read_to_string(&entry).unwrap();
+                let starts = [concat!("arg(\"r", "un\")"), concat!("[\"r", "un\"")];
+                let found = starts.iter().any(|start| text.contains(start));
+                assert!(!found, "{} starts a controller: use `Cluster::start_controller`", entry.display());
+                looked_at += 1;
+            }
+        }
+    }
+    assert!(looked_at > 20);
 }
 
 #[test]

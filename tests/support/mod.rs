@@ -3,7 +3,8 @@
 //!
 //! In: programs from `KUBEBUILDER_ASSETS` or from the cache folder that `tests/tools/build.sh` fills; resource definitions from
 //! `TIDEGATE_CORPUS`. Out: clients, namespaces, accounts and kubeconfigs of that cluster. It may not know tidegate's own code: what
-//! is tested comes to it as a client, a file or a command line.
+//! is tested comes to it as a client, a file or a command line, and acts under the account and the role that it is shipped with
+//! (`deployed.rs`), never as an administrator.
 //!
 //! A binary that needs a cluster says which, once, and each test asks for it by its own name:
 //!
@@ -23,6 +24,7 @@
 pub mod argocd;
 pub mod certificates;
 pub mod cluster;
+pub mod deployed;
 pub mod objects;
 pub mod proxy;
 pub mod scratch;
@@ -31,3 +33,5 @@ pub mod tools;
 
 #[allow(unused_imports, reason = "each test binary uses its own part of this")]
 pub use cluster::{Cluster, Parts, Shared};
+#[allow(unused_imports, reason = "each test binary uses its own part of this")]
+pub use deployed::{Deployed, Install};
