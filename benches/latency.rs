@@ -44,6 +44,8 @@ enum Side {
 }
 
 fn main() {
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let samples: usize = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(400);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(measure(samples));
@@ -92,6 +94,7 @@ async fn one_round(client: &Client, admin: &Client, namespace: &str, side: Side)
     let services = objects::inference_services(admin, namespace);
     let seen = watcher(services.clone(), watcher::Config::default());
     let mut seen = seen.boxed();
+    while !matches!(seen.next().await, Some(Ok(watcher::Event::InitDone))) {}
     while side == Side::Tidegate && !leads(&asks).await {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -101,7 +104,8 @@ async fn one_round(client: &Client, admin: &Client, namespace: &str, side: Side)
     for n in 0..ROUND {
         let began = succeed(admin, namespace, n).await;
         loop {
-            let event = tokio::time::timeout(Duration::from_secs(30), seen.next()).await.expect("nothing was written");
+            let event = tokio::time::timeout(Duration::from_secs(30), seen.next()).await;
+            let Ok(event) = event else { panic!("{side:?} wrote nothing for s-{n}: {:#}", status(&asks).await) };
             let Some(Ok(watcher::Event::Apply(isvc))) = event else { continue };
             if isvc.name_any() == format!("s-{n}") && isvc.data["spec"]["predictor"]["annotations"].is_object() {
                 break;
@@ -146,10 +150,14 @@ async fn succeed(admin: &Client, namespace: &str, n: usize) -> Instant {
     began
 }
 
-async fn leads(asks: &mpsc::Sender<Ask>) -> bool {
+async fn status(asks: &mpsc::Sender<Ask>) -> serde_json::Value {
     let (reply, answer) = oneshot::channel();
     asks.send(Ask { question: Question::Status, reply }).await.map_err(|_| ()).unwrap();
-    let status: serde_json::Value = serde_json::from_str(&answer.await.unwrap().text).unwrap();
+    serde_json::from_str(&answer.await.unwrap().text).unwrap()
+}
+
+async fn leads(asks: &mpsc::Sender<Ask>) -> bool {
+    let status = status(asks).await;
     let listed = |kind: &serde_json::Value| kind["state"] == "listed";
     status["phase"] == "leading" && status["kinds"].as_array().is_some_and(|kinds| kinds.iter().all(listed))
 }
