@@ -139,7 +139,7 @@ fn held_by(ledger: &Ledger, entry: &Entry) -> Vec<Gate> {
 fn rule_line(verdict: &Verdict) -> RuleLine {
     let standing = match &verdict.standing {
         Standing::Quiet => "nothing has happened that it has not used".to_owned(),
-        Standing::Waiting(what) => format!("waits for {what}"),
+        Standing::Waiting(what) => format!("waits: {what}"),
         Standing::Due => "due now".to_owned(),
         Standing::Done => "done".to_owned(),
         Standing::Expired(why) | Standing::Refused(why) => why.clone(),

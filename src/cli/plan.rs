@@ -3,6 +3,7 @@
 mod lines;
 mod model;
 mod offline;
+mod supposed;
 mod text;
 
 pub use lines::{gate, reason};

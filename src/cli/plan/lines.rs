@@ -10,6 +10,9 @@ use crate::rulebook::{AppName, ObjectRef, Rulebook};
 /// Characters of a value in a line, at most.
 const VALUE_CHARS_MAX: usize = 400;
 
+/// Stands for a value that depends on the run, over manifests.
+const MARK_OF_THE_RUN: &str = "<mark of the run>";
+
 /// `openshift-gitops/self-healing-platform`
 pub fn app_text(app: &AppName) -> String {
     format!("{}/{}", app.namespace, app.name)
@@ -24,8 +27,9 @@ pub fn effect(rulebook: &Rulebook, intent: &Intent, writes: &[Write], run_known:
         intent.firings.iter().flat_map(|f| &f.causes).map(|cause| cause.text.clone()).collect();
     because.sort();
     because.dedup();
+    let what = what(rulebook, intent);
     Effect {
-        what: what(rulebook, intent),
+        what: if run_known { what } else { foretold(&what) },
         rules,
         because,
         after_seconds: 0,
@@ -69,7 +73,11 @@ fn write_lines(rulebook: &Rulebook, write: &Write, run_known: bool) -> Vec<Write
             let record = rulebook.record_of(write.object.kind).1;
             let shown = |field: &str, value: String| {
                 let hashed = field.ends_with(&format!("[{record}]")) || field.ends_with("[tidegate.dev/restart]");
-                if hashed && !run_known { "<mark of the run>".to_owned() } else { value }
+                match (run_known, hashed) {
+                    (true, _) => value,
+                    (false, true) => MARK_OF_THE_RUN.to_owned(),
+                    (false, false) => foretold(&without_run(field, &value)),
+                }
             };
             let object = object_text(rulebook, &write.object);
             fields
@@ -91,6 +99,20 @@ fn write_lines(rulebook: &Rulebook, write: &Write, run_known: bool) -> Vec<Write
             vec![line("delete", object, String::new(), String::new())]
         }
     }
+}
+
+/// What is not in the manifests is read when it happens.
+fn foretold(text: &str) -> String {
+    text.replace("<absent: ", "<then: ")
+}
+
+/// A notification on an Application carries the run's id, which no run has yet.
+fn without_run(field: &str, value: &str) -> String {
+    let notification = field.contains("[tidegate.dev/notification.");
+    let parsed = notification.then(|| serde_json::from_str::<Json>(value).ok()).flatten();
+    let Some(Json::Object(mut parsed)) = parsed else { return value.to_owned() };
+    parsed.insert("run".to_owned(), Json::from(MARK_OF_THE_RUN));
+    Json::Object(parsed).to_string()
 }
 
 /// Leaves of a patch as `a.b[key/with.dots]`.

@@ -21,6 +21,9 @@ pub struct Plan {
     pub namespace: String,
     /// How many objects were looked at.
     pub objects: usize,
+    /// Not among the manifests and supposed to be there: Applications that rules write to, runs of CronJobs and pipelines.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub assumed: Vec<String>,
     /// Over manifests: the waves in order, with what happens in each.
     pub waves: Vec<Wave>,
     /// In a cluster: what would be written now.
@@ -31,6 +34,9 @@ pub struct Plan {
     pub gates: Vec<Gate>,
     /// What can never match.
     pub never: Vec<Never>,
+    /// Over manifests: what only a generated run can tell.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub untold: Vec<Never>,
 }
 
 /// One wave.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::lines;
+use super::{lines, supposed};
 use super::model::{Effect, Never, PLAN_VERSION, Plan, Step, Wave};
 use crate::diagnostic::suggest::nearest;
 use crate::engine::{self, Change, DryRun, Supposition, World, dry_run};
@@ -12,12 +12,14 @@ use crate::expr::Interner;
 use crate::facts::{KindFields, Row};
 use crate::graph::{BlockMeans, Graph};
 use crate::manifests::Platform;
-use crate::rulebook::{KindIx, ObjectRef, Outcome, Rule, Rulebook, Term};
+use crate::rulebook::{Filter, KindIx, ObjectRef, Outcome, Rule, Rulebook, Term};
 
 /// Makes the plan.
 pub fn plan(rulebook: &Arc<Rulebook>, platform: &Platform, graph: &Graph) -> Plan {
-    let world = world(rulebook, platform);
+    let mut world = world(rulebook, platform);
+    let supposed = supposed::add(rulebook, platform, &mut world);
     let never = never(rulebook, &world);
+    let untold = untold(rulebook, &world);
     let waves = wave_sizes(platform);
     let run = dry_run(rulebook, world);
     Plan {
@@ -27,9 +29,11 @@ pub fn plan(rulebook: &Arc<Rulebook>, platform: &Platform, graph: &Graph) -> Pla
         application: rulebook.application.as_ref().map(lines::app_text),
         namespace: rulebook.namespace.to_string(),
         objects: platform.objects.len(),
+        assumed: supposed.iter().map(|object| rulebook.say(object)).collect(),
         gates: run.gates.iter().map(|gate| held(gate, graph)).collect(),
         waves: plan_waves(rulebook, &run, &waves),
         never,
+        untold,
         ..Plan::default()
     }
 }
@@ -188,15 +192,36 @@ fn term_never(rulebook: &Rulebook, world: &World, rule: &Rule, term: &Term) -> O
         return (!known).then(|| absent(rulebook, world, rule, object));
     }
     let none = engine::members(rulebook, world, &term.source).next().is_none();
-    let generated = term.source.filters.iter().any(|filter| {
-        use crate::rulebook::Filter;
-        matches!(filter, Filter::Owner(..) | Filter::Series(..))
-    });
-    (none && !generated).then(|| Never {
-        rule: rule.name.to_string(),
-        what: format!("`{}`: no object among the manifests matches", term.text),
-        help: None,
-    })
+    let generated = |filter: &Filter| matches!(filter, Filter::Owner(..) | Filter::Series(..));
+    let asked = |filter: &Filter| matches!(filter, Filter::Where(..));
+    let filters = &term.source.filters;
+    if !none || (filters.iter().any(generated) && filters.iter().any(asked)) {
+        return None;
+    }
+    let what = match filters.iter().any(generated) {
+        true => format!("`{}`: what makes these runs is not among the manifests", term.text),
+        false => format!("`{}`: no object among the manifests matches", term.text),
+    };
+    Some(Never { rule: rule.name.to_string(), what, help: None })
+}
+
+/// Rules that only a run can fulfil whose `where` no manifest answers.
+fn untold(rulebook: &Rulebook, world: &World) -> Vec<Never> {
+    let open = |term: &&Term| {
+        let filters = &term.source.filters;
+        let generated = filters.iter().any(|f| matches!(f, Filter::Owner(..) | Filter::Series(..)));
+        let asked = filters.iter().any(|f| matches!(f, Filter::Where(..)));
+        generated && asked && engine::members(rulebook, world, &term.source).next().is_none()
+    };
+    let of = |rule: &Arc<Rule>| {
+        let line = |term: &Term| Never {
+            rule: rule.name.to_string(),
+            what: format!("`{}`: only a run itself tells what `where` asks", term.text),
+            help: None,
+        };
+        rule.terms.iter().filter(open).map(line).collect::<Vec<_>>()
+    };
+    rulebook.rules.iter().flat_map(of).collect()
 }
 
 fn absent(rulebook: &Rulebook, world: &World, rule: &Rule, object: &ObjectRef) -> Never {

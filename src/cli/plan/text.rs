@@ -25,6 +25,9 @@ pub fn text(plan: &Plan, colour: bool) -> String {
         let help = never.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
         page.line(1, &format!("rule {}: {}{help}", never.rule, never.what));
     });
+    page.section("not told by manifests", plan.untold.iter(), |page, untold| {
+        page.line(1, &format!("rule {}: {}", untold.rule, untold.what));
+    });
     if !plan.has_work() {
         page.text.push_str("\nnothing to do\n");
     }
@@ -72,6 +75,14 @@ impl Page {
         self.line(0, &line);
         if !plan.namespace.is_empty() {
             let line = self.dim(&format!("names without a namespace are in `{}`", plan.namespace));
+            self.line(0, &line);
+        }
+        if plan.from == "manifests" {
+            let line = self.dim("each step supposes that everything else up to its wave has succeeded; <then: …> is read when it happens");
+            self.line(0, &line);
+        }
+        if !plan.assumed.is_empty() {
+            let line = self.dim(&format!("not among the manifests, supposed to be there: {}", plan.assumed.join(", ")));
             self.line(0, &line);
         }
     }
@@ -204,7 +215,7 @@ impl Page {
 
     fn waiting(&mut self, waiting: &Waiting, depth: usize) {
         let until = waiting.deadline.as_ref().map(|deadline| format!(", until {deadline}")).unwrap_or_default();
-        self.line(depth, &format!("rule {} waits for {}{until}", waiting.rule, waiting.waits_for));
+        self.line(depth, &format!("rule {} waits: {}{until}", waiting.rule, waiting.waits_for));
     }
 }
 
