@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{lines, supposed};
 use super::model::{Effect, Never, PLAN_VERSION, Plan, Step, Wave};
+use super::{lines, supposed};
 use crate::diagnostic::suggest::nearest;
 use crate::engine::{self, Change, DryRun, Supposition, World, dry_run};
 use crate::expr::Interner;
