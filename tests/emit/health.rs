@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::Path;
 
 use proptest::test_runner::{Config, TestCaseError, TestRng, TestRunner};
 use serde_json::Value as Json;
@@ -18,7 +17,6 @@ use tidegate::syntax::{
 };
 
 use crate::objects::{Shape, words};
-use crate::skip;
 use crate::vm::Vm;
 
 /// Objects a kind.
@@ -109,29 +107,6 @@ fn kinds_without_lines_agree_on_any_object() {
     let book = book("kind widget = example.org/v1 Widget (widgets)\n");
     let kind = book.kind(book.kind_by_short("widget").unwrap()).unwrap();
     agree_on_any_object(kind, "\"Reconciling\" \"Stalled\" \"Ready\"");
-}
-
-#[test]
-fn cases_of_argocd_agree() {
-    let Some(corpus) = skip::corpus("cases_of_argocd_agree") else { return };
-    let yaml = |path: &Path| serde_yaml::from_str::<Json>(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let (book, mut cases) = (book(""), 0);
-    for kind in &book.kinds {
-        let folder = corpus.join("health").join(format!("{}_{}", kind.group, kind.kind));
-        if !folder.exists() {
-            continue;
-        }
-        let vm = Vm::new(&script(kind)).unwrap();
-        for case in yaml(&folder.join("health_test.yaml"))["tests"].as_array().unwrap() {
-            let path = case["inputPath"].as_str().unwrap();
-            let wanted = ["status", "message"].map(|key| case["healthStatus"][key].as_str().unwrap_or("").to_owned());
-            let (status, message) = vm.health(&yaml(&folder.join(path))).unwrap();
-            assert_eq!([status, message], wanted, "{} {path}", kind.short);
-            cases += 1;
-        }
-    }
-    println!("{cases} cases of Argo CD");
-    assert!(cases >= 17);
 }
 
 /// Lines, and the statuses of objects in order: what reads wrong at first sight.
