@@ -55,6 +55,8 @@ pub struct Standing {
     pub term: u64,
     /// The leader's identity; empty if there is none or it is not known.
     pub holder: Arc<str>,
+    /// This replica made the lease, and nobody else has held it: tidegate has not run here before.
+    pub first: bool,
     /// Why the lease cannot be read or written just now.
     pub trouble: Option<String>,
 }
@@ -81,6 +83,8 @@ pub struct Election {
     standing: watch::Sender<Standing>,
     /// The last lease that was seen, and since when it has been so by our clock.
     observed: Option<(Json, Instant)>,
+    /// The lease was made by this replica.
+    made: bool,
 }
 
 fn leases() -> Resource {
@@ -92,7 +96,7 @@ impl Election {
     #[must_use]
     pub fn new(env: Env, rulebook: &str, times: Times) -> (Election, watch::Receiver<Standing>) {
         let (standing, receiver) = watch::channel(Standing::default());
-        (Election { env, name: name(rulebook), times, standing, observed: None }, receiver)
+        (Election { env, name: name(rulebook), times, standing, observed: None, made: false }, receiver)
     }
 
     /// Takes part until `stop` becomes true, then gives the lease back.
@@ -122,7 +126,11 @@ impl Election {
         let outcome = match lease {
             Ok(Some(lease)) if self.may_take(&lease) => self.write(Some(&lease)).await,
             Ok(Some(lease)) => Ok(lease),
-            Ok(None) => self.write(None).await,
+            Ok(None) => {
+                let made = self.write(None).await;
+                self.made = made.as_ref().is_ok_and(|lease| self.is_ours(lease));
+                made
+            }
             Err(trouble) => Err(trouble),
         };
         match outcome {
@@ -145,12 +153,14 @@ impl Election {
         let until = ours.then(|| asked + self.times.lease - self.times.margin);
         let holder: Arc<str> = holder(lease).into();
         self.observe(lease);
+        let changed_hands = lease.pointer("/spec/leaseTransitions").and_then(Json::as_u64) != Some(0);
+        let first = ours && self.made && !changed_hands;
         self.standing.send_if_modified(|standing| {
             let was = standing.until.is_some_and(|until| until > Instant::now());
             if ours && !was {
                 standing.term += 1;
             }
-            let told = Standing { until, term: standing.term, holder, trouble: None };
+            let told = Standing { until, term: standing.term, holder, first, trouble: None };
             let changed = *standing != told;
             if was != ours || standing.holder != told.holder {
                 tracing::info!(leader = ours, holder = %told.holder, term = told.term, "leadership");

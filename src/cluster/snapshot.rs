@@ -85,7 +85,7 @@ async fn stored(
         Stored::Malformed(why) => Err(ClusterError::Answer(format!("the stored state: {why}"))),
         Stored::Missing => {
             notes.push(missing);
-            Ok(State::default())
+            Ok(State::fresh())
         }
     }
 }

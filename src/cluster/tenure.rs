@@ -46,9 +46,16 @@ pub(super) struct Tenure {
     began: bool,
     /// The refusal of rules that was said last.
     pub(super) said: Option<String>,
+    /// This process has had a state already: one that is missing now was lost.
+    used: bool,
 }
 
 impl Tenure {
+    /// The next, with what outlives a tenure.
+    fn next(&mut self) -> Tenure {
+        Tenure { said: self.said.take(), used: self.used, ..Tenure::default() }
+    }
+
     /// The ledger is a new one, whose changes are counted anew: what is stored is to be compared with what it holds.
     pub(super) fn compare(&mut self) {
         if let Some((_, changes)) = &mut self.stored {
@@ -71,10 +78,10 @@ impl Controller {
         if !leads {
             if self.tenure.phase != Phase::Following {
                 tracing::warn!(holder = %standing.holder, "no longer the leader");
-                self.tenure = Tenure { said: self.tenure.said.take(), ..Tenure::default() };
+                self.tenure = self.tenure.next();
             }
         } else if self.tenure.phase == Phase::Following || self.tenure.term != standing.term {
-            self.tenure = Tenure { term: standing.term, said: self.tenure.said.take(), ..Tenure::default() };
+            self.tenure = Tenure { term: standing.term, ..self.tenure.next() };
             self.tenure.phase = Phase::Waiting(Instant::now());
         }
     }
@@ -123,6 +130,7 @@ impl Controller {
     fn use_state(&mut self, stored: Stored) {
         let name = self.store.place().name.clone();
         let (state, text) = match stored {
+            Stored::Missing if self.standing.borrow().first && !self.tenure.used => (State::fresh(), None),
             Stored::Missing => (State::default(), None),
             Stored::Found(text) => match State::from_json(&text) {
                 Ok(state) => (state, Some(text)),
@@ -140,6 +148,7 @@ impl Controller {
         let now = self.env.clock.now();
         self.rebuild(rulebook, state, now);
         (self.tenure.phase, self.tenure.trouble, self.tenure.began) = (Phase::Loaded, None, began);
+        self.tenure.used = true;
         self.tenure.stored = text.map(|text| (text, u64::MAX));
         self.tell_refusal();
     }

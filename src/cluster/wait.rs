@@ -42,9 +42,11 @@ pub async fn wait(env: &Env, rulebook: &Rulebook, patience: Duration, mut say: i
     let (sender, mut news) = mpsc::channel(NEWS_MAX);
     let watches = watches(env, rulebook, rule, &sender);
     let mut waiting = Waiting { rulebook, world: World::default(), open: (0..watches.len()).collect(), watches };
+    waiting.world.ask_missing(rulebook);
     let deadline = Instant::now() + patience;
     let mut next = Instant::now() + SAY_EVERY;
     loop {
+        waiting.world.note_missing(env.clock.now());
         let (truth, reasons) = engine::condition(rulebook, &waiting.world, rule, env.clock.now());
         if truth == Truth::True {
             return Waited::Holds;

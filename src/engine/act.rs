@@ -10,13 +10,14 @@ use super::condition::Context;
 use super::decide::{latest, settle};
 use super::index::target;
 use super::judge::marks;
+use super::missing::full_name;
 use super::types::BACKOFF_DEFAULT;
 use super::{
     Branch, Cause, DEADLINE_DEFAULT, Effect, EventDraft, Firing, How, Intent, Listing, Mark, RETRIES_DEFAULT, Settle,
     Standing, Unit, later,
 };
 use crate::expr::Scope;
-use crate::rulebook::{Action, HealthStatus, ObjectRef, Outcome, Verb};
+use crate::rulebook::{Action, HealthStatus, ObjectRef, Outcome, Rulebook, Verb};
 
 /// A target that was acted on so recently is not yet looked at: its controller may not have seen the write.
 const SETTLING: Duration = Duration::from_secs(10);
@@ -125,7 +126,7 @@ impl Step<'_> {
     fn deadline(&self, causes: &[Cause]) -> Timestamp {
         let patience = DEADLINE_DEFAULT.max(self.ctx.rule.within.unwrap_or_default());
         let lasting = self.ctx.rule.terms.iter().filter_map(|term| term.lasting).max().unwrap_or_default();
-        latest(causes).map_or(Timestamp::MAX, |time| later(time, patience.saturating_add(lasting)))
+        latest(causes).map_or(Timestamp::MAX, |time| later(self.ctx.actionable(time), patience.saturating_add(lasting)))
     }
 
     fn firing(&self, causes: &[Cause], marks: Vec<Mark>) -> Option<Firing> {
@@ -357,13 +358,13 @@ impl Step<'_> {
 /// The hash under which the last write of a rule to a target is kept.
 #[must_use]
 pub fn acted_key(ctx: &Context<'_>, target: &ObjectRef) -> Mark {
-    acted_mark(&ctx.rulebook.id, &ctx.rule.name, target)
+    acted_mark(ctx.rulebook, &ctx.rule.name, target)
 }
 
 /// As [`acted_key`], from names.
 #[must_use]
-pub fn acted_mark(rulebook: &str, rule: &str, target: &ObjectRef) -> Mark {
-    Mark::of(&["acted", rulebook, rule, &target.kind.0.to_string(), &target.namespace, &target.name])
+pub fn acted_mark(rulebook: &Rulebook, rule: &str, target: &ObjectRef) -> Mark {
+    Mark::of(&["acted", &rulebook.id, rule, &full_name(rulebook, target)])
 }
 
 fn fired_key(ctx: &Context<'_>) -> Mark {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::cause::RunId;
 use super::listed::{absent, unlisted};
+use super::missing::full_name;
 use super::{Entry, Listing, MEMBERS_MAX, Mark, Reason, World, later};
 use crate::expr::{Scope, Truth, Value};
 use crate::facts::Row;
@@ -151,11 +152,7 @@ impl<'a> Context<'a> {
         };
         match self.world.get(object) {
             Some(entry) => self.holds(term, object, entry),
-            None if term.predicate == Predicate::Missing => TermState {
-                truth: Truth::True,
-                why: "it does not exist".to_owned(),
-                episode: Some((object.clone(), Arc::from(""), None)),
-            },
+            None if term.predicate == Predicate::Missing => self.missing(term, object),
             None => {
                 let absent = self.world.listing(source.kind) == Listing::Absent;
                 let kind = self.short(source.kind);
@@ -164,6 +161,15 @@ impl<'a> Context<'a> {
                 TermState { truth: Truth::False, why, episode: None }
             }
         }
+    }
+
+    /// What does not exist has no uid: its name stands for it.
+    fn missing(&self, term: &Term, object: &ObjectRef) -> TermState {
+        let since = self.world.missing_since(object);
+        let mut why = "it does not exist".to_owned();
+        let truth = term.lasting.map_or(Truth::True, |lasting| self.lasting(since, lasting, &mut why));
+        let name = format!("missing {}", full_name(self.rulebook, object));
+        TermState { truth, why, episode: Some((object.clone(), Arc::from(name), since)) }
     }
 
     fn every(&self, term: &Term) -> TermState {

@@ -99,7 +99,7 @@ impl Decision<'_> {
             if !begun.is_empty() && (all || branch == Branch::Else) {
                 let next = next_action(self.ctx, self.unit, branch, &begun);
                 if next.standing != Standing::Done || !next.settle.is_empty() {
-                    self.deadline = latest(&begun).map(|time| later(time, self.patience()));
+                    self.deadline = latest(&begun).map(|time| later(self.ctx.actionable(time), self.patience()));
                     return Outcome { truth: None, causes: begun, next };
                 }
             }
@@ -178,8 +178,11 @@ impl Decision<'_> {
     /// `within` opens at the earliest unused cause; without it the default counts.
     fn deadline_of(&self, fresh: &[Cause]) -> Timestamp {
         let earliest = fresh.iter().filter_map(|cause| cause.time).min();
-        let patience = self.ctx.rule.within.unwrap_or_else(|| self.patience());
-        earliest.map_or(Timestamp::MAX, |time| later(time, patience))
+        let from = |time: Timestamp| match self.ctx.rule.within {
+            Some(within) => later(time, within),
+            None => later(self.ctx.actionable(time), self.patience()),
+        };
+        earliest.map_or(Timestamp::MAX, from)
     }
 
     fn expired(&self, causes: Vec<Cause>, truth: Truth) -> Outcome {
@@ -213,12 +216,12 @@ impl Decision<'_> {
         let item = event_item(self.ctx.rulebook, self.ctx.rule, EPISODE);
         let state = &self.ctx.world.state;
         let baseline = cause.time.is_none_or(|began| state.is_baseline_episode(item, began));
-        let over = state.is_dealt_with(cause.time)
+        let over = state.is_dealt_with(item, cause.time)
             || state.settled.contains_key(&rule_mark(self.ctx.rulebook, self.ctx.rule, &cause));
         if over || (baseline && !self.ctx.rule.modifiers.catch_up) {
             return Outcome::standing(truth, Vec::new(), Standing::Done);
         }
-        self.deadline = cause.time.map(|time| later(time, self.patience()));
+        self.deadline = cause.time.map(|time| later(self.ctx.actionable(time), self.patience()));
         let causes = vec![cause];
         let next = next_action(self.ctx, self.unit, Branch::Then, &causes);
         Outcome { truth: Some(truth), causes, next }
@@ -229,7 +232,8 @@ impl Decision<'_> {
         let mut parts = Vec::new();
         collect(self.ctx, &self.alternative.rest, &mut parts);
         let (object, uid, _) = parts.first().cloned()?;
-        let began = parts.iter().map(|(_, _, began)| *began).max()??;
+        // Every part holds, so it began with the last of them; one of which that is not known might be that one.
+        let began = parts.iter().map(|(_, _, began)| *began).collect::<Option<Vec<_>>>()?.into_iter().max()?;
         let id =
             parts.iter().map(|(_, uid, began)| format!("{uid}@{}", began.map(|b| b.to_string()).unwrap_or_default()));
         let text = self.reasons.iter().map(|reason| reason.what.clone()).collect::<Vec<_>>().join(" and ");

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use super::cause::{RunId, Usage, action_item, action_mark, event_item, rule_mark, usage};
+use jiff::Timestamp;
+
+use super::cause::{RunId, Usage, action_item, action_mark, event_item, items, rule_mark, usage};
 use super::condition::{Context, members, state_text};
+use super::decide::EPISODE;
 use super::listed::{absent, unlisted};
 use super::{Branch, Cause, Entry, How, Listing, MEMBERS_MAX, Mark, Reason};
 use crate::expr::Truth;
@@ -145,7 +148,8 @@ impl Context<'_> {
 
     fn judge(&self, term: &Term, cause: &Cause, run: &RunId) -> Judgement {
         let state = &self.world.state;
-        if state.is_dealt_with(run.ended) {
+        let item = event_item(self.rulebook, self.rule, &term.text);
+        if state.is_dealt_with(item, run.ended) {
             return Judgement::Over("long dealt with");
         }
         if let Some(settled) = state.settled.get(&rule_mark(self.rulebook, self.rule, cause)) {
@@ -159,7 +163,7 @@ impl Context<'_> {
             return Judgement::Begun(branch);
         }
         let catch_up = self.rule.modifiers.catch_up;
-        if !catch_up && state.is_baseline(event_item(self.rulebook, self.rule, &term.text), run) {
+        if !catch_up && state.is_baseline(item, run) {
             return Judgement::Over("before this rule was loaded: `catch up` would use it");
         }
         if self.is_superseded(term, cause, run) {
@@ -195,8 +199,25 @@ impl Context<'_> {
                 let run = RunId { uid: cause.uid.clone(), outcome, completion: Arc::from(completion), ended };
                 self.world.state.is_baseline(item, &run)
             }
-            None => cause.time.is_none_or(|began| self.world.state.is_baseline_episode(item, began)),
+            None => cause.time.is_none_or(|began| self.is_new_in_episode(item, began)),
         }
+    }
+}
+
+impl Context<'_> {
+    /// Whether an action is newer than its rule, and came while this episode went on.
+    fn is_new_in_episode(&self, action: Mark, began: Timestamp) -> bool {
+        let state = &self.world.state;
+        let rule = state.loaded(event_item(self.rulebook, self.rule, EPISODE));
+        let newer = state.loaded(action).zip(rule).is_none_or(|(action, rule)| rule < action && began <= action);
+        newer || state.is_baseline_episode(action, began)
+    }
+
+    /// When the rule could first act on a cause: when it happened, or when the rule was loaded if that was later.
+    #[must_use]
+    pub fn actionable(&self, cause: Timestamp) -> Timestamp {
+        let loaded = items(self.rulebook, self.rule).filter_map(|item| self.world.state.loaded(item)).min();
+        loaded.map_or(cause, |loaded| loaded.max(cause))
     }
 }
 

@@ -89,6 +89,7 @@ impl Ledger {
         let mut world = World::default();
         world.state = state;
         world.set_episodic(episodic(&rulebook));
+        world.ask_missing(&rulebook);
         Ledger::over(rulebook, world)
     }
 
@@ -299,6 +300,7 @@ impl Ledger {
 
     /// Decides what is dirty or due, and says what to write.
     pub fn tick(&mut self, now: Timestamp) -> Tick {
+        self.world.note_missing(now);
         self.adopt(now);
         let mut asked = 0;
         while let Some((time, unit)) = self.wakes.first().cloned() {
@@ -391,7 +393,9 @@ impl Ledger {
             return;
         }
         let finished = self.world.finished();
-        self.world.state.load(&all, &finished, now);
+        let mut whole: BTreeSet<Mark> = self.rulebook.rules.iter().flat_map(|r| items(&self.rulebook, r)).collect();
+        whole.extend(all.iter().copied());
+        self.world.state.load(&all, &whole, &finished, now);
         self.world.touch_state();
         self.adopted = all;
         self.decide_all();
@@ -435,6 +439,7 @@ impl Ledger {
             let items = self.adopted.clone();
             let before = (self.world.state.settled.len(), self.world.state.items.len());
             self.world.state.prune(&items, longest, now);
+            self.world.forget_episodes();
             if before != (self.world.state.settled.len(), self.world.state.items.len()) {
                 self.world.touch_state();
             }

@@ -16,6 +16,7 @@ mod judge;
 mod ledger;
 mod listed;
 mod mark;
+mod missing;
 mod record;
 mod state;
 mod types;

@@ -216,7 +216,7 @@ pub fn validation_event(
     let mark = Mark::of(&["validation", &rulebook.id, &run.id()]);
     let state = &world.state;
     if state.settled.contains_key(&mark)
-        || state.is_dealt_with(run.ended)
+        || state.is_dealt_with(validation_item(rulebook), run.ended)
         || state.is_baseline(validation_item(rulebook), run)
     {
         return None;

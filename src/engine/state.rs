@@ -61,6 +61,9 @@ pub struct Load {
     pub at: Timestamp,
     /// Later runs that were there already, one by one.
     pub runs: BTreeSet<Mark>,
+    /// Episodes that had begun are baseline too: the state had been lost, so what they had brought about is not known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub episodes: bool,
 }
 
 /// What one rulebook remembers.
@@ -73,7 +76,7 @@ pub struct State {
     pub items: BTreeMap<Mark, usize>,
     /// Firings that are dealt with.
     pub settled: BTreeMap<Mark, Settled>,
-    /// When a state of an object was first seen, by hash of (uid, state).
+    /// When a state of an object was first seen, by hash of (uid, state); when it was first seen to be missing, by that of its name.
     pub episodes: BTreeMap<Mark, Timestamp>,
     /// Last write, by hash of (rule, target): for `cooldown` and `at most N at a time`.
     pub acted: BTreeMap<Mark, Timestamp>,
@@ -84,6 +87,12 @@ pub struct State {
     /// When a member that had not finished last went away, by (rule, event with `every`).
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub departed: BTreeMap<Mark, Timestamp>,
+    /// Items that were there when a lost state began anew and whose kinds had not been listed yet: they share its baseline.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub early: BTreeSet<Mark>,
+    /// No state was lost: nothing has ever run here.
+    #[serde(skip)]
+    fresh: bool,
 }
 
 /// The stored form.
@@ -95,6 +104,12 @@ struct Stored<S> {
 }
 
 impl State {
+    /// The state of a rulebook that has never been in use. [`State::default`] is that of one whose state is gone.
+    #[must_use]
+    pub fn fresh() -> State {
+        State { fresh: true, ..State::default() }
+    }
+
     /// The JSON that is stored; the same state gives the same bytes.
     ///
     /// # Errors
@@ -125,30 +140,42 @@ impl State {
         run.ended.is_some_and(old) || load.runs.contains(&run.mark())
     }
 
-    /// Whether an episode began before an item was first loaded.
+    /// When an item was first loaded.
+    #[must_use]
+    pub fn loaded(&self, item: Mark) -> Option<Timestamp> {
+        self.items.get(&item).and_then(|index| self.loads.get(*index)).map(|load| load.at)
+    }
+
+    /// Whether an episode is part of an item's baseline. One that goes on while its rule is first loaded is not: that it is so has not been
+    /// acted on. Only when the state had been lost it is.
     #[must_use]
     pub fn is_baseline_episode(&self, item: Mark, began: Timestamp) -> bool {
         let load = self.items.get(&item).and_then(|index| self.loads.get(*index));
-        load.is_none_or(|load| began <= load.at)
+        load.is_none_or(|load| load.episodes && began <= load.at)
     }
 
-    /// Makes now the baseline of items that are new. `finished` are the runs in the world that have ended.
-    pub fn load(&mut self, items: &BTreeSet<Mark>, finished: &[RunId], now: Timestamp) {
-        let new: Vec<Mark> = items.iter().filter(|item| !self.items.contains_key(item)).copied().collect();
+    /// Makes now the baseline of items that are new. `finished` are the runs in the world that have ended, `all` the items of the whole
+    /// rulebook, loaded or not.
+    pub fn load(&mut self, items: &BTreeSet<Mark>, all: &BTreeSet<Mark>, finished: &[RunId], now: Timestamp) {
+        let new: BTreeSet<Mark> = items.iter().filter(|item| !self.items.contains_key(item)).copied().collect();
         if new.is_empty() {
             return;
         }
-        let until = finished.iter().filter_map(|run| run.ended).max();
-        let recent = |run: &&RunId| match (run.ended, until) {
-            (Some(ended), Some(until)) => ended >= minus(until, BASELINE_SKEW),
-            _ => true,
-        };
-        let mut runs: Vec<&RunId> = finished.iter().filter(recent).collect();
-        runs.sort_by_key(|run| std::cmp::Reverse(run.ended));
-        runs.truncate(BASELINE_RUNS_MAX);
-        let index = self.loads.len();
-        self.loads.push(Load { until, at: now, runs: runs.into_iter().map(RunId::mark).collect() });
-        self.items.extend(new.into_iter().map(|item| (item, index)));
+        if self.items.is_empty() && !self.fresh {
+            self.early.clone_from(all);
+        }
+        let (early, later): (Vec<Mark>, Vec<Mark>) = new.into_iter().partition(|item| self.early.contains(item));
+        for item in &early {
+            self.early.remove(item);
+        }
+        let load = baseline(finished, now);
+        for (new, episodes) in [(early, true), (later, false)] {
+            if !new.is_empty() {
+                let index = self.loads.len();
+                self.loads.push(Load { episodes, ..load.clone() });
+                self.items.extend(new.into_iter().map(|item| (item, index)));
+            }
+        }
     }
 
     /// Marks firings as dealt with; a mark that is settled stays as it is. `timeless`: their cause has no time of its own.
@@ -188,11 +215,26 @@ impl State {
         }
     }
 
-    /// A time before which causes are over, whatever their marks say.
+    /// Whether a cause is so old that it is over, whatever marks are there: those of an item that was loaded since are all kept.
     #[must_use]
-    pub fn is_dealt_with(&self, cause: Option<Timestamp>) -> bool {
-        cause.zip(self.dealt_until).is_some_and(|(cause, until)| cause < until)
+    pub fn is_dealt_with(&self, item: Mark, cause: Option<Timestamp>) -> bool {
+        let over =
+            |cause: Timestamp, until: Timestamp| cause < until && self.loaded(item).is_none_or(|loaded| loaded < until);
+        cause.zip(self.dealt_until).is_some_and(|(cause, until)| over(cause, until))
     }
+}
+
+/// The runs that have ended, as a baseline.
+fn baseline(finished: &[RunId], now: Timestamp) -> Load {
+    let until = finished.iter().filter_map(|run| run.ended).max();
+    let recent = |run: &&RunId| match (run.ended, until) {
+        (Some(ended), Some(until)) => ended >= minus(until, BASELINE_SKEW),
+        _ => true,
+    };
+    let mut runs: Vec<&RunId> = finished.iter().filter(recent).collect();
+    runs.sort_by_key(|run| std::cmp::Reverse(run.ended));
+    runs.truncate(BASELINE_RUNS_MAX);
+    Load { until, at: now, runs: runs.into_iter().map(RunId::mark).collect(), episodes: false }
 }
 
 fn minus(time: Timestamp, duration: SignedDuration) -> Timestamp {

@@ -9,6 +9,7 @@ use super::cause::RunId;
 use super::condition::episode_key;
 use super::index::targets;
 use super::listed::{Listed, listed};
+use super::missing::Missing;
 use super::record::OPERATOR_MARK;
 use super::{Mark, Settle, State};
 use crate::facts::Row;
@@ -78,6 +79,8 @@ pub struct World {
     lists: BTreeMap<ObjectRef, Listed>,
     /// Kinds of which it must be remembered when an object came to a state.
     episodic: BTreeSet<KindIx>,
+    /// Objects of which rules ask whether they are missing.
+    pub(super) missing: Missing,
     /// What records cannot hold.
     pub state: State,
     /// Failed tries, by the first mark of the firing. Lost on restart: then it is tried again.
@@ -122,6 +125,7 @@ impl World {
     /// Says that a kind has been listed, or is absent from the cluster.
     pub fn set_listing(&mut self, kind: KindIx, listing: Listing) {
         self.tables.entry(kind).or_default().listing = listing;
+        self.missing.look_again();
     }
 
     /// An object.
@@ -184,6 +188,7 @@ impl World {
     pub fn apply(&mut self, rulebook: &Rulebook, change: Change, now: Timestamp) -> bool {
         match change {
             Change::Delete(object) => {
+                self.missing.changed(&object);
                 self.set_annotated(&object, None);
                 self.note_operator(&object, None);
                 self.lists.remove(&object);
@@ -226,6 +231,7 @@ impl World {
         self.note_annotations(rulebook, &object, &row);
         self.note_operator(&object, Some(&row));
         self.note_list(rulebook, &object, &row);
+        self.missing.changed(&object);
         let key = (object.namespace, object.name);
         self.tables.entry(kind_ix).or_default().rows.insert(key, Entry { row, health, run, since });
         true
@@ -341,6 +347,20 @@ impl World {
         }
         self.state_changes += 1;
         *self.state.episodes.entry(key).or_insert(now)
+    }
+
+    /// Drops what is remembered of objects that went away unseen. Everything must have been listed.
+    pub fn forget_episodes(&mut self) {
+        if self.state.episodes.len() < EPISODES_MAX / 2 {
+            return;
+        }
+        let mut live: BTreeSet<Mark> = self.missing_keys().collect();
+        for (_, table) in self.tables.iter().filter(|(kind, _)| self.episodic.contains(kind)) {
+            live.extend(table.rows.values().map(|entry| episode_key(&entry.row.uid, entry.health.status)));
+        }
+        let before = self.state.episodes.len();
+        self.state.episodes.retain(|key, _| live.contains(key));
+        self.state_changes += u64::from(self.state.episodes.len() < before);
     }
 
     fn ended(&mut self, entry: &Entry) {

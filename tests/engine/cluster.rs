@@ -29,7 +29,7 @@ pub struct Cluster {
 
 impl Cluster {
     pub fn new(rules: &str) -> Result<Cluster, String> {
-        let ledger = Ledger::new(compile(rules)?, State::default());
+        let ledger = Ledger::new(compile(rules)?, State::fresh());
         let mut cluster = Cluster {
             ledger,
             objects: BTreeMap::new(),

@@ -39,7 +39,7 @@ impl Ledger {
                 settle.event = None;
             }
             self.settle(settle, now);
-            let acted = acted_mark(&self.rulebook.id, &firing.rule, &intent.target);
+            let acted = acted_mark(&self.rulebook, &firing.rule, &intent.target);
             self.world.state.acted.insert(acted, now);
             let limited = rule_of(&self.rulebook, &self.world, &firing.unit.rule).and_then(|rule| rule.modifiers.per);
             if let Some((most, _)) = limited.filter(|_| firing.action == 0) {
