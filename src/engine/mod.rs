@@ -40,4 +40,4 @@ pub use types::{
     MEMBERS_MAX, RETRIES_DEFAULT, Reason, RuleId, Settle, Standing, Unit, Verdict, later,
 };
 pub use world::{Annotated, Attempt, BLOCK_WAVE, Change, Entry, Listing, TRIGGER, World};
-pub use write::{Write, WriteOp, writes};
+pub use write::{CAUSES, RULE, Write, WriteOp, writes};

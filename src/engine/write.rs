@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::act::said;
 use super::cause::action_mark;
 use super::condition::members;
 use super::judge::branches;
@@ -19,6 +20,11 @@ pub const RECORD_MARKS_MAX: usize = 512;
 pub const RECORD_MARKS_CLEAN: usize = 32;
 /// Bytes of an Event's message, at most (Kubernetes refuses more than 1024).
 pub const EVENT_MESSAGE_BYTES_MAX: usize = 1024;
+
+/// On the Event of a notification: the rule that sent it.
+pub const RULE: &str = "tidegate.dev/rule";
+/// On the Event of a notification: why, such as `job ml/train succeeded`.
+pub const CAUSES: &str = "tidegate.dev/because";
 
 /// One request.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,7 +93,7 @@ pub fn writes(rulebook: &Rulebook, world: &World, intent: &Intent) -> Vec<Write>
         Effect::Event(draft) => vec![event(rulebook, world, &intent.target, draft)],
         Effect::Notify(draft, application) => {
             let note = application.as_ref().and_then(|app| note(rulebook, world, app, &intent.target, draft));
-            [event(rulebook, world, &intent.target, draft)].into_iter().chain(note).collect()
+            [with_causes(event(rulebook, world, &intent.target, draft), intent)].into_iter().chain(note).collect()
         }
     }
 }
@@ -254,6 +260,17 @@ fn event(rulebook: &Rulebook, world: &World, on: &ObjectRef, draft: &EventDraft)
         "count": 1,
     });
     Write { object: ObjectRef { kind: on.kind, namespace, name }, op: WriteOp::CreateEvent(body) }
+}
+
+/// The Event of a notification with its rule and causes, which its text need not name.
+fn with_causes(mut write: Write, intent: &Intent) -> Write {
+    let Some(firing) = intent.firings.first() else { return write };
+    if let WriteOp::CreateEvent(event) = &mut write.op {
+        let causes = said(&firing.causes);
+        let keys = json!({RULE: &*firing.rule, CAUSES: cut(&causes, EVENT_MESSAGE_BYTES_MAX)});
+        *event = merge(std::mem::take(event), json!({"metadata": {"annotations": keys}}));
+    }
+    write
 }
 
 /// A notification on an Application, where Argo CD's notifications can see it: with a run id for `oncePer`.

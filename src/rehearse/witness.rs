@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json};
 use super::apiserver::Stored;
 use super::scene::{Place, Scene};
 use super::timeline::Who;
+use crate::engine::{CAUSES, RULE};
 
 /// What tidegate's clients are tagged with.
 pub const CALLER: &str = "tidegate";
@@ -258,6 +259,7 @@ impl Witness {
         let (reason, message) = (text("reason"), scene.shorter(text("message")));
         let label =
             event.get("metadata").and_then(|meta| meta.get("labels")?.get("mlops.dev/notification-type")?.as_str());
+        let annotation = |key: &str| event.get("metadata").and_then(|meta| meta.get("annotations")?.get(key)?.as_str());
         let name = scene.name(&place);
         if place.namespace == super::replica::NAMESPACE && reason == "NewBaseline" {
             return;
@@ -272,6 +274,11 @@ impl Witness {
             (_, Some(kind)) => {
                 let deed = Deed::Notify(kind.to_owned(), text("message").to_owned());
                 self.act(scene, &place, deed, format!("notify {kind} \"{}\" on {name}", short(&message)));
+                let why = scene.shorter(annotation(CAUSES).unwrap_or_default());
+                let why = with_rule(&short(&why), annotation(RULE).unwrap_or_default());
+                if let Some(action) = self.actions.last() {
+                    scene.timeline.because(action.line, &why);
+                }
             }
             ("ActionNotNeeded", _) => {
                 let (rule, text) = told(&message);
