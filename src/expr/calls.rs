@@ -2,6 +2,7 @@
 
 use super::compile::{Compiled, Compiler};
 use super::functions::{self, Function};
+use super::left_out;
 use super::pattern;
 use super::program::{Fold, Node, Op, OptMap};
 
@@ -32,6 +33,14 @@ impl Compiler<'_> {
             let full = Name { node: format!("optional.{}", name.node), span: base.span.to(name.span) };
             return self.call(&full, args, span);
         }
+        if let ExprNode::Ident(space) = &base.node
+            && let Some(help) = left_out::instead_of_space(space).filter(|_| !self.is_bound(space))
+        {
+            self.each(args);
+            let message = format!("there is no function `{space}.{}`", name.node);
+            let place = base.span.to(name.span);
+            return self.error(Diagnostic::error(Code::EXPRESSION_FUNCTION, place, message).help(help));
+        }
         match (name.node.as_str(), args) {
             ("or" | "orValue", [other]) => self.or_else(base, name, other, span),
             ("optMap" | "optFlatMap", [variable, body]) => self.opt_map(base, name, variable, body, span),
@@ -43,7 +52,10 @@ impl Compiler<'_> {
             (known, _) => {
                 let Some(function) = functions::find(known, true) else {
                     self.node(base);
-                    self.each(args);
+                    // `x, …` of a macro that does not exist would only add errors.
+                    if !matches!(args, [Expr { node: ExprNode::Ident(_), .. }, _, ..]) {
+                        self.each(args);
+                    }
                     return self.unknown(name, true);
                 };
                 self.apply(function, name, std::iter::once(base).chain(args), span)
@@ -69,11 +81,10 @@ impl Compiler<'_> {
         let other_form =
             if method { functions::find(word, false).map(|f| f.name) } else { methods().find(|m| *m == word) };
         let help = match (near, other_form, word) {
+            _ if left_out::instead_of(word).is_some() => left_out::instead_of(word).unwrap_or_default().to_owned(),
             (_, Some(_), _) if method => format!("it is a function: write `{word}(x)`"),
             (_, Some(_), _) => format!("it is a method: write `x.{word}(…)`"),
             (Some(near), _, _) => format!("did you mean `{near}`?"),
-            (_, _, "now") => "rules say time with `for`, `within` and `cooldown`".to_owned(),
-            (_, _, "type") => "types are not values here".to_owned(),
             _ => String::new(),
         };
         if !help.is_empty() {
@@ -96,7 +107,13 @@ impl Compiler<'_> {
             let takes = function.arity_text();
             let noun = if takes == "1" { "argument" } else { "arguments" };
             let message = format!("`{}` takes {takes} {noun}, not {given}", function.name);
-            return self.error(Diagnostic::error(Code::EXPRESSION_FUNCTION, name.span, message));
+            let mut diagnostic = Diagnostic::error(Code::EXPRESSION_FUNCTION, name.span, message);
+            if function.name.starts_with("get") && args.len() == 2 {
+                diagnostic = diagnostic.help(
+                    "parts are those in UTC; of another zone add its offset first: `(time + duration(\"2h\")).getHours()`",
+                );
+            }
+            return self.error(diagnostic);
         }
         let mut nodes = Vec::with_capacity(args.len());
         let mut kinds = Vec::with_capacity(args.len());
@@ -169,6 +186,7 @@ impl Compiler<'_> {
                     None
                 }
             },
+            ("hasValue", _) => Some(Op::HasValue(Box::new(nodes.pop()?))),
             _ => Some(Op::Call(function, nodes)),
         }
     }

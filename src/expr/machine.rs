@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use super::error::{ErrorKind, EvalError, Fault};
 use super::functions::{ARGUMENTS_MAX, Function};
 use super::ops;
-use super::program::{Index, Node, Op, OptMap, Select};
+use super::optional::{Maybe, optional};
+use super::program::{Index, Node, Op, Select};
 use super::scope::Scope;
 use super::types::with_article;
 use super::value::Value;
@@ -73,6 +74,7 @@ impl<'m> Machine<'m> {
             }
             Op::Fold(fold) => self.fold(fold, node),
             Op::OptMap(map) => self.opt_map(map, node),
+            Op::HasValue(base) => self.has_value(base, node),
             Op::OrValue(pair) | Op::OrOptional(pair) => self.or_else(pair, node),
             Op::Not(a) => {
                 let a = self.eval(a)?;
@@ -185,6 +187,11 @@ impl<'m> Machine<'m> {
 
     #[inline(never)]
     fn select(&mut self, select: &'m Select, node: &'m Node) -> Outcome<'m> {
+        self.selected(select, node).map(|found| found.map_or_else(|plain| plain, optional))
+    }
+
+    /// A field, if it is there, of an optional path; else the field.
+    pub(super) fn selected(&mut self, select: &'m Select, node: &'m Node) -> Result<Maybe<'m>, EvalError> {
         let base = self.eval(&select.base)?;
         self.charge(select.steps.len(), node)?;
         // Once a step is optional, so are those after it, as in cel-go.
@@ -194,10 +201,8 @@ impl<'m> Machine<'m> {
             Cow::Owned(value) => walk(&value, select, &mut optional).map(|v| v.cloned().map(Cow::Owned)),
         };
         match found {
-            Ok(found) if optional => {
-                Ok(Cow::Owned(Value::Optional(found.map(|v| std::sync::Arc::new(v.into_owned())))))
-            }
-            Ok(Some(value)) => Ok(value),
+            Ok(found) if optional => Ok(Ok(found)),
+            Ok(Some(value)) => Ok(Err(value)),
             Ok(None) => Err(error(node, ErrorKind::Absent(select.text.clone()))),
             Err(what) => Err(no_overload(node, what)),
         }
@@ -205,6 +210,11 @@ impl<'m> Machine<'m> {
 
     #[inline(never)]
     fn index(&mut self, index: &'m Index, node: &'m Node) -> Outcome<'m> {
+        self.indexed(index, node).map(|found| found.map_or_else(|plain| plain, optional))
+    }
+
+    /// An element, if it is there, of an optional path; else the element.
+    pub(super) fn indexed(&mut self, index: &'m Index, node: &'m Node) -> Result<Maybe<'m>, EvalError> {
         let base = self.eval(&index.base)?;
         let key = self.eval(&index.key)?;
         let mut optional = index.optional;
@@ -213,51 +223,11 @@ impl<'m> Machine<'m> {
             Cow::Owned(value) => element(value, &key, &mut optional).map(|v| v.cloned().map(Cow::Owned)),
         };
         match found {
-            Ok(found) if optional => {
-                Ok(Cow::Owned(Value::Optional(found.map(|v| std::sync::Arc::new(v.into_owned())))))
-            }
-            Ok(Some(value)) => Ok(value),
+            Ok(found) if optional => Ok(Ok(found)),
+            Ok(Some(value)) => Ok(Err(value)),
             Ok(None) => Err(error(node, ErrorKind::Absent(format!("{}[{key}]", index.text)))),
             Err(what) => Err(no_overload(node, what)),
         }
-    }
-
-    #[inline(never)]
-    fn opt_map(&mut self, map: &'m OptMap, node: &'m Node) -> Outcome<'m> {
-        let base = self.eval(&map.base)?;
-        let inner = match base.as_ref() {
-            Value::Optional(inner) => inner.clone(),
-            other => return Err(no_overload(node, format!("{}.optMap(…)", other.type_name()))),
-        };
-        let Some(inner) = inner else { return Ok(base) };
-        self.locals.push(Cow::Owned(inner.as_ref().clone()));
-        let made = self.eval(&map.body);
-        self.locals.pop();
-        let made = made?.into_owned();
-        match (map.flat, &made) {
-            (false, _) => Ok(Cow::Owned(Value::Optional(Some(std::sync::Arc::new(made))))),
-            (true, Value::Optional(_)) => Ok(Cow::Owned(made)),
-            (true, other) => Err(no_overload(node, format!("optFlatMap to {}", with_article(other.type_name())))),
-        }
-    }
-
-    /// `a.orValue(b)` and `a.or(b)`: the second is evaluated only if it is needed.
-    #[inline(never)]
-    fn or_else(&mut self, pair: &'m [Node; 2], node: &'m Node) -> Outcome<'m> {
-        let [first, second] = pair;
-        let whole = matches!(node.op, Op::OrOptional(_));
-        let value = self.eval(first)?;
-        match value.as_ref() {
-            Value::Optional(Some(_)) if whole => return Ok(value),
-            Value::Optional(Some(inner)) => return Ok(Cow::Owned(inner.as_ref().clone())),
-            Value::Optional(None) => {}
-            other => return Err(no_overload(node, format!("{}.orValue(…)", other.type_name()))),
-        }
-        let other = self.eval(second)?;
-        if whole && !matches!(other.as_ref(), Value::Optional(_)) {
-            return Err(no_overload(node, format!("optional.or({})", other.type_name())));
-        }
-        Ok(other)
     }
 
     #[inline(never)]

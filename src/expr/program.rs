@@ -163,6 +163,8 @@ pub(super) enum Op {
     Matches(Box<Node>, Box<Regex>),
     Fold(Box<Fold>),
     OptMap(Box<OptMap>),
+    /// `a.hasValue()`
+    HasValue(Box<Node>),
     /// `a.orValue(b)`
     OrValue(Box<[Node; 2]>),
     /// `a.or(b)`

@@ -149,6 +149,11 @@ impl Reader<'_> {
                 self.locals.pop();
                 made
             }
+            Op::HasValue(base) => {
+                let origins = self.value(base);
+                self.touch(&origins);
+                Origins::new()
+            }
             Op::OrValue(pair) | Op::OrOptional(pair) => {
                 let [a, b] = pair.as_ref();
                 self.either(a, b)
@@ -195,17 +200,13 @@ impl Reader<'_> {
     }
 
     fn call(&mut self, name: &str, args: &[Node]) -> Origins {
-        let ([arg], "size" | "hasValue" | "value" | "optional.of" | "optional.ofNonZeroValue") = (args, name) else {
+        let ([arg], "size" | "value" | "optional.of" | "optional.ofNonZeroValue") = (args, name) else {
             return self.consumed(args);
         };
         let origins = self.value(arg);
         match name {
             "size" => {
                 self.touch(&extend(&origins, &PathStep::Each));
-                Origins::new()
-            }
-            "hasValue" => {
-                self.touch(&origins);
                 Origins::new()
             }
             "optional.ofNonZeroValue" => {

@@ -187,7 +187,7 @@ impl Build<'_> {
                     Code::EXPRESSION_FUNCTION,
                     span,
                     "`has` asks whether one field is there",
-                    "write `has(job.status.phase)`; of a key in a map, ask `\"key\" in job.metadata.labels`",
+                    "write `has(job.status.phase)`; of a key in a map, ask `\"key\" in job.metadata.labels`; where a parent can be absent, `job.?status.?phase.hasValue()`",
                 );
                 leaf(ExprNode::Bool(false), span)
             }
@@ -251,7 +251,12 @@ impl Build<'_> {
                     format!("`{word}` takes a name for each member and an expression about it"),
                     format!("write `LIST.{word}(x, x.status == \"Success\")`"),
                 );
-                ExprNode::Null
+                // Of the type that it would have, so that it brings about no other error.
+                if matches!(op, MacroOp::Filter | MacroOp::Map) {
+                    ExprNode::List(Vec::new())
+                } else {
+                    ExprNode::Bool(false)
+                }
             }
         }
     }

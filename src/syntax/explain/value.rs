@@ -40,7 +40,7 @@ pub(super) fn lexical(cx: &Cx<'_>) -> Option<Diagnostic> {
 }
 
 pub(super) fn hint(cx: &Cx<'_>) -> Option<Diagnostic> {
-    let hints = [in_text, number, duration, comparison, words_in_expression, operand];
+    let hints = [in_text, number, duration, comparison, not_in_the_subset, words_in_expression, operand];
     hints.iter().find_map(|hint| hint(cx))
 }
 
@@ -160,6 +160,45 @@ fn comparison(cx: &Cx<'_>) -> Option<Diagnostic> {
         }
         _ => return None,
     })
+}
+
+/// What CEL has and the language leaves out: bytes, texts over several lines, messages, optional entries; and `??`, `?.` of others.
+fn not_in_the_subset(cx: &Cx<'_>) -> Option<Diagnostic> {
+    let found = cx.found();
+    let before = cx.word(-1);
+    let beside = cx.token(-1).zip(cx.token(0)).is_some_and(|(a, b)| a.end == b.start);
+    let quoted = found.starts_with(['"', '\'']);
+    let whole = || cx.span_of(-1, 0);
+    if cx.expects(Rule::binary_op) && beside {
+        if quoted && matches!(before, "b" | "B" | "br" | "rb") {
+            let d = cx.error(whole(), "an expression has no bytes");
+            return Some(d.help("write a string, without the `b`"));
+        }
+        if quoted && matches!(before, "\"\"" | "''") {
+            let d = cx.error(whole(), "a string stands on one line, in single or double quotes");
+            return Some(d.help("write `\\n` for a line's end"));
+        }
+    }
+    if cx.expects(Rule::binary_op) && found == "{" && before.starts_with(|c: char| c.is_ascii_uppercase()) {
+        let d = cx.error(whole(), "an expression makes no messages");
+        return Some(d.help("a map has strings as keys: `{\"name\": 1}`"));
+    }
+    if !cx.expects(Rule::var_name) && !cx.expects(Rule::expr) && !cx.expects(Rule::number) {
+        return None;
+    }
+    if found == "?" && before == "?" {
+        let d = cx.error(whole(), "`??` is not an operator");
+        return Some(d.help("another value for what is absent: `a.?b.orValue(…)`"));
+    }
+    if before == "?" && beside && found.starts_with('.') {
+        let d = cx.error(whole(), "`?.` is not an operator");
+        return Some(d.help("an optional field is written `a.?b`, an optional element `a[?0]`"));
+    }
+    if found == "?" && matches!(before, "[" | "{" | ",") {
+        let d = cx.error(cx.span(0), "a literal has no optional entries");
+        return Some(d.help("give another value: `a.?b.orValue(…)`"));
+    }
+    None
 }
 
 /// `and`, `or`, `not` of the rules within an expression.
