@@ -327,7 +327,12 @@ impl Compiler<'_> {
             of = Some(self.element_type(of, kind, item)?);
             nodes.push(node);
         }
-        Some((Node { op: Op::List(nodes), span }, Type::list(of.unwrap_or(Type::Any))))
+        // A list of constants is made once.
+        let op = match nodes.iter().map(constant).collect::<Option<Vec<Value>>>() {
+            Some(values) => Op::Const(Value::List(values.into())),
+            None => Op::List(nodes),
+        };
+        Some((Node { op, span }, Type::list(of.unwrap_or(Type::Any))))
     }
 
     fn map(&mut self, entries: &[(Expr, Expr)], span: Span) -> Compiled {
@@ -390,6 +395,13 @@ impl Compiler<'_> {
     pub(super) fn error(&mut self, diagnostic: Diagnostic) -> Compiled {
         self.diagnostics.push(diagnostic);
         None
+    }
+}
+
+fn constant(node: &Node) -> Option<Value> {
+    match &node.op {
+        Op::Const(value) => Some(value.clone()),
+        _ => None,
     }
 }
 
