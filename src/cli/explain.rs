@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::plan::{Gate, Reason, gate, reason, snapshot};
 use super::rulebook::{self, Loaded, RulebookArgs};
 use super::{Exit, Format, Out, plan};
+use crate::diagnostic::plain_line;
 use crate::diagnostic::suggest::nearest;
 use crate::engine::{Entry, Ledger, Standing, Verdict};
 use crate::rulebook::{AppName, ObjectRef, Rulebook};
@@ -158,7 +159,7 @@ fn text(explanation: &Explanation) -> String {
     let state = match (&explanation.health, &explanation.message) {
         (None, _) => "does not exist".to_owned(),
         (Some(health), None) => health.clone(),
-        (Some(health), Some(message)) => format!("{health}: {message}"),
+        (Some(health), Some(message)) => format!("{health}: {}", plain_line(message)),
     };
     let since = explanation.since.as_ref().map(|since| format!(", since {since}")).unwrap_or_default();
     let wave = explanation.wave.map(|wave| format!(", wave {wave}")).unwrap_or_default();
@@ -169,7 +170,7 @@ fn text(explanation: &Explanation) -> String {
     }
     for rule in &explanation.rules {
         let until = rule.deadline.as_ref().map(|deadline| format!(" (until {deadline})")).unwrap_or_default();
-        lines.push(format!("  rule {}: {}{until}", rule.rule, rule.standing));
+        lines.push(format!("  rule {}: {}{until}", rule.rule, plain_line(&rule.standing)));
         lines.extend(rule.reasons.iter().map(|reason| reason_text(reason, 2)));
     }
     if explanation.rules.is_empty() {
@@ -180,6 +181,6 @@ fn text(explanation: &Explanation) -> String {
 }
 
 fn reason_text(reason: &Reason, depth: usize) -> String {
-    let why = if reason.why.is_empty() { String::new() } else { format!("  [{}]", reason.why) };
+    let why = if reason.why.is_empty() { String::new() } else { format!("  [{}]", plain_line(&reason.why)) };
     format!("{:indent$}{:7} {}{why}", "", reason.holds, reason.what, indent = depth * 2)
 }

@@ -8,6 +8,8 @@ use http_body_util::{BodyExt as _, Limited};
 use kube::Client;
 use serde_json::Value as Json;
 
+use crate::diagnostic::plain_line;
+
 /// Longest answer to a request that is not a list or a watch. etcd holds objects of 1.5 MiB at most.
 pub const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Longest part of an error's message that is kept. Messages can hold what a hostile object says.
@@ -93,7 +95,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 /// At most [`MESSAGE_BYTES_MAX`], and on one line.
 #[must_use]
 pub fn shortened(text: &str) -> String {
-    let mut kept: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut kept = plain_line(text);
     if kept.len() > MESSAGE_BYTES_MAX {
         let end = (0..=MESSAGE_BYTES_MAX).rev().find(|at| kept.is_char_boundary(*at)).unwrap_or(0);
         kept.truncate(end);

@@ -3,7 +3,7 @@
 //! In: a rulebook with one rule, whose condition is read as states. Out: whether it held, cannot hold any more, or not in time.
 //! It writes nothing, so it needs no lease and no state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::env::Env;
+use super::request::shortened;
 use super::resource::Resource;
 use super::watch::{Key, News, Watch};
 use crate::engine::{self, Change, Listing, Reason, World};
@@ -34,14 +35,15 @@ pub enum Waited {
     TimedOut(String),
 }
 
-/// Waits at most `patience`. `say` gets a line a minute, and one for each trouble with the API server.
+/// Waits at most `patience`. `say` gets a line a minute, and one whenever a watch has another trouble than before.
 pub async fn wait(env: &Env, rulebook: &Rulebook, patience: Duration, mut say: impl FnMut(&str)) -> Waited {
     let Some(rule) = rulebook.rules.first() else {
         return Waited::Failed("no condition".to_owned());
     };
     let (sender, mut news) = mpsc::channel(NEWS_MAX);
     let watches = watches(env, rulebook, rule, &sender);
-    let mut waiting = Waiting { rulebook, world: World::default(), open: (0..watches.len()).collect(), watches };
+    let open = (0..watches.len()).collect();
+    let mut waiting = Waiting { rulebook, world: World::default(), open, watches, troubles: BTreeMap::new() };
     waiting.world.ask_missing(rulebook);
     let deadline = Instant::now() + patience;
     let mut next = Instant::now() + SAY_EVERY;
@@ -55,7 +57,7 @@ pub async fn wait(env: &Env, rulebook: &Rulebook, patience: Duration, mut say: i
             return Waited::Failed(missing(&reasons));
         }
         if Instant::now() >= deadline {
-            return Waited::TimedOut(missing(&reasons));
+            return Waited::TimedOut(waiting.missing(&reasons));
         }
         tokio::select! {
             heard = news.recv() => {
@@ -66,7 +68,7 @@ pub async fn wait(env: &Env, rulebook: &Rulebook, patience: Duration, mut say: i
             }
             () = tokio::time::sleep_until(next.min(deadline)) => {
                 if next < deadline {
-                    say(&format!("waiting for {}", missing(&reasons)));
+                    say(&format!("waiting for {}", waiting.missing(&reasons)));
                 }
                 next = Instant::now() + SAY_EVERY;
             }
@@ -77,7 +79,7 @@ pub async fn wait(env: &Env, rulebook: &Rulebook, patience: Duration, mut say: i
 /// The parts that do not hold, with why.
 fn missing(reasons: &[Reason]) -> String {
     let open = reasons.iter().filter(|reason| reason.truth != Truth::True);
-    open.map(|reason| format!("{} ({})", reason.what, reason.why)).collect::<Vec<_>>().join("; ")
+    open.map(|reason| format!("{} ({})", reason.what, shortened(&reason.why))).collect::<Vec<_>>().join("; ")
 }
 
 /// A kind, and the one object of it that matters, if it is one.
@@ -89,6 +91,8 @@ struct Waiting<'a> {
     /// Watches whose first list is not complete.
     open: BTreeSet<usize>,
     watches: Vec<Watched>,
+    /// What is wrong with a watch, with what tells it from another trouble.
+    troubles: BTreeMap<usize, (String, String)>,
 }
 
 fn watches(env: &Env, rulebook: &Rulebook, rule: &Rule, sender: &mpsc::Sender<(u64, News<Row>)>) -> Vec<Watched> {
@@ -138,6 +142,10 @@ impl Waiting<'_> {
     fn hear(&mut self, id: u64, news: News<Row>, now: jiff::Timestamp) -> Option<String> {
         let index = usize::try_from(id).ok()?;
         let kind = self.watches.get(index).map(|(kind, _)| *kind)?;
+        let good = matches!(news, News::Upsert(_) | News::Delete(_) | News::Listed(_));
+        if good {
+            self.troubles.remove(&index);
+        }
         match news {
             News::Upsert(row) => {
                 self.world.apply(self.rulebook, Change::Upsert(kind, row), now);
@@ -158,11 +166,23 @@ impl Waiting<'_> {
             }
             News::Absent(why) => {
                 self.world.set_listing(kind, Listing::Absent);
-                return Some(why);
+                return self.troubled(index, why.clone(), why);
             }
-            News::Trouble(trouble) => return Some(trouble.message),
+            News::Trouble(trouble) => return self.troubled(index, trouble.class, trouble.message),
         }
         None
+    }
+
+    /// The message, unless the watch had the same trouble already.
+    fn troubled(&mut self, index: usize, class: String, message: String) -> Option<String> {
+        let had = self.troubles.insert(index, (class.clone(), message.clone()));
+        had.is_none_or(|(before, _)| before != class).then_some(message)
+    }
+
+    /// The parts that do not hold, with why, and what is wrong with the watches.
+    fn missing(&self, reasons: &[Reason]) -> String {
+        let troubles = self.troubles.values().map(|(_, message)| format!("; {message}"));
+        format!("{}{}", missing(reasons), troubles.collect::<String>())
     }
 
     fn delete(&mut self, kind: KindIx, (namespace, name): Key, now: jiff::Timestamp) {

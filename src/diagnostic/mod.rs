@@ -4,9 +4,11 @@
 //! May not know: any other room.
 
 mod codes;
+mod plain;
 pub mod suggest;
 
 pub use codes::{CODES, Code, CodeInfo};
+pub use plain::{plain_line, plain_text};
 
 use std::sync::Arc;
 

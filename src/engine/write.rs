@@ -11,6 +11,7 @@ use super::condition::members;
 use super::judge::branches;
 use super::record::{WAVE_COMPLETE, WAVE_FAILED};
 use super::{Cause, Effect, EventDraft, Intent, Mark, World};
+use crate::diagnostic::plain_text;
 use crate::rulebook::{ObjectRef, Rule, Rulebook, Verb};
 use crate::syntax::tree::Quantifier;
 
@@ -251,7 +252,7 @@ fn event(rulebook: &Rulebook, world: &World, on: &ObjectRef, draft: &EventDraft)
         },
         "type": if draft.warning { "Warning" } else { "Normal" },
         "reason": draft.reason,
-        "message": cut(&draft.message, EVENT_MESSAGE_BYTES_MAX),
+        "message": cut(&plain_text(&draft.message), EVENT_MESSAGE_BYTES_MAX),
         "source": {"component": "tidegate"},
         "reportingComponent": "tidegate",
         "reportingInstance": &*rulebook.id,
@@ -280,7 +281,7 @@ fn note(rulebook: &Rulebook, world: &World, app: &ObjectRef, source: &ObjectRef,
     let value = json!({
         "run": draft.mark.to_string(),
         "source": rulebook.say(source),
-        "message": cut(&draft.message, EVENT_MESSAGE_BYTES_MAX),
+        "message": cut(&plain_text(&draft.message), EVENT_MESSAGE_BYTES_MAX),
     });
     let body = json!({"metadata": {"annotations": {format!("tidegate.dev/notification.{kind}"): value.to_string()}}});
     let op = WriteOp::MergePatch(with_version(body, &entry.row.resource_version));

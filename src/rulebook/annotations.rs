@@ -10,7 +10,7 @@ use super::{
     Action, Alternative, Block, Event, Modifiers, ObjectRef, Origin, Outcome, Rule, Rulebook, Selection, Term,
 };
 use super::{KindIx, Test, Verb};
-use crate::diagnostic::{FileId, Span, suggest};
+use crate::diagnostic::{FileId, Span, plain_line, suggest};
 use crate::syntax::tree::{Predicate, Quantifier};
 
 /// What triggers may be about: group and Kind.
@@ -266,8 +266,8 @@ fn verb(rulebook: &Rulebook, action: &str, target: ObjectRef) -> Result<Action, 
 
 /// A word of an annotation's author: bounded, on one line.
 fn shown(text: &str) -> String {
-    let mut shown: String =
-        text.chars().take(SHOWN_CHARS_MAX).map(|c| if c.is_control() || c == '`' { '\u{fffd}' } else { c }).collect();
+    let taken: String = text.chars().take(SHOWN_CHARS_MAX).collect();
+    let mut shown = plain_line(&taken).replace('`', "\u{fffd}");
     if text.chars().nth(SHOWN_CHARS_MAX).is_some() {
         shown.push('…');
     }

@@ -15,6 +15,7 @@ mod lease;
 mod reload;
 mod stage;
 mod state;
+mod wait;
 mod watch;
 mod writer;
 

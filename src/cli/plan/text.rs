@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::model::{Effect, Gate, Plan, Step, Waiting, Wave};
+use crate::diagnostic::plain_line;
 
 /// Sources named in one step, at most; the rest are counted.
 const SOURCES_SHOWN: usize = 4;
@@ -125,7 +126,11 @@ impl Page {
         let held = self.paint("33", "held");
         self.line(1, &format!("wave {} and later{app}: {held} by rule {}{by}, until", gate.wave, gate.rule));
         for reason in &gate.reasons {
-            let why = if reason.why.is_empty() { String::new() } else { self.dim(&format!("  [{}]", reason.why)) };
+            let why = if reason.why.is_empty() {
+                String::new()
+            } else {
+                self.dim(&format!("  [{}]", plain_line(&reason.why)))
+            };
             let mark = if reason.holds == "true" { "✓" } else { "·" };
             self.line(2, &format!("{mark} {}{why}", reason.what));
         }

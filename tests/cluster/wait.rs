@@ -1,0 +1,88 @@
+//! `tidegate wait` in virtual time: what it says meanwhile, and that it ends.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tidegate::cluster::{Waited, wait};
+use tidegate::rehearse::apiserver::Fault;
+use tidegate::rulebook;
+
+use super::stage::{Stage, seconds};
+use super::{env, faults};
+
+/// Waits for CONDITION in the namespace `team` for at most `patience` seconds; how it ended, after how long, and what was said.
+async fn waited(stage: &Stage, condition: &str, patience: u64) -> (Waited, u64, Vec<String>) {
+    let options = rulebook::Options { default_namespace: Some("team".to_owned()), ..rulebook::Options::default() };
+    let kinds = vec![("kinds.tide".to_owned(), "kind thing = a.io/v1 Thing (things) runs to completion {\n  healthy \"done\" when self.?status.?phase.orValue(\"\") == \"Done\"\n  progressing \"runs\" otherwise\n}\n".to_owned())];
+    let compiled = rulebook::load_condition(kinds, condition, &options);
+    let book = compiled.rulebook.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
+    let mut said = Vec::new();
+    let began = tokio::time::Instant::now();
+    let mut here = env(&stage.server, "wait", 1);
+    here.clock = stage.clock.clone();
+    let ended = wait(&here, &book, Duration::from_secs(patience), |line| said.push(line.to_owned())).await;
+    (ended, began.elapsed().as_secs(), said)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_waited_for_is_said_each_minute_until_the_deadline() {
+    let stage = Stage::new();
+    let (ended, took, said) = waited(&stage, "job train-fraud succeeds and isvc fraud is degraded", 210).await;
+    let Waited::TimedOut(what) = ended else { panic!("{ended:?}") };
+    assert!(
+        what.contains("job team/train-fraud succeeds (") && what.contains("isvc team/fraud is degraded ("),
+        "{what}"
+    );
+    assert_eq!(took, 210);
+    assert_eq!(said, vec![format!("waiting for {what}"); 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_ends_as_soon_as_it_holds_or_has_failed() {
+    let stage = Stage::new();
+    stage.job("bad");
+    let play = async {
+        seconds(100).await;
+        stage.succeed("train-fraud");
+    };
+    let (ended, ()) = tokio::join!(waited(&stage, "job train-fraud succeeds", 3600), play);
+    assert_eq!((&ended.0, ended.1), (&Waited::Holds, 100));
+    assert_eq!(ended.2.len(), 1);
+
+    let fail = async {
+        seconds(10).await;
+        let condition = json!({"type": "Failed", "status": "True", "lastTransitionTime": stage.now(), "reason": "BackoffLimitExceeded"});
+        let status = json!({"failed": 1, "conditions": [condition]});
+        stage.server.patch_status("batch/v1", "Job", "team", "bad", status).unwrap();
+    };
+    let (ended, ()) = tokio::join!(waited(&stage, "job bad succeeds", 3600), fail);
+    assert!(matches!(&ended.0, Waited::Failed(why) if why.contains("job team/bad")), "{ended:?}");
+    assert_eq!(ended.1, 10);
+}
+
+/// The API server does not answer, or forbids: said once, with each minute's line, and not each time that it is tried.
+#[tokio::test(start_paused = true)]
+async fn trouble_with_the_server_is_said_once_and_passes() {
+    let stage = Stage::new();
+    faults(&stage.server, |request| if request.resource == "jobs" { Fault::Error(403) } else { Fault::None });
+    stage.succeed("train-fraud");
+    let mend = async {
+        seconds(150).await;
+        stage.server.set_faults(None);
+    };
+    let ((ended, took, said), ()) = tokio::join!(waited(&stage, "job train-fraud succeeds", 3600), mend);
+    assert_eq!(ended, Waited::Holds);
+    assert!((150..190).contains(&took), "{took}");
+    assert_eq!(said.iter().filter(|line| line.starts_with("cannot list")).count(), 1, "{said:#?}");
+    assert_eq!(said.iter().filter(|line| line.starts_with("waiting for ") && line.contains("403")).count(), 2);
+    assert_eq!(said.len(), 3, "{said:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_the_cluster_lacks_is_waited_for() {
+    let stage = Stage::new();
+    let (ended, took, said) = waited(&stage, "thing x succeeds", 100).await;
+    let Waited::TimedOut(what) = ended else { panic!("{ended:?}") };
+    assert!(what.contains("thing team/x succeeds") && what.contains("install the CRD of Thing"), "{what}");
+    assert_eq!((took, said.len()), (100, 2), "{said:#?}");
+}
