@@ -3,6 +3,7 @@
 mod lines;
 mod model;
 mod offline;
+mod steps;
 mod supposed;
 mod text;
 
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::rulebook::{self, Loaded, RulebookArgs};
-use super::{Exit, Format, Out};
+use super::{Exit, Format, Out, report};
 use crate::cluster;
 use crate::engine::{self, Ledger};
 use crate::graph;
@@ -50,6 +51,17 @@ pub struct Args {
 /// # Errors
 /// When rules, manifests or the cluster cannot be read.
 pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
+    match planned(args, out) {
+        Err(error) if args.detailed_exitcode => {
+            // With the flag 2 means that there is something to do.
+            out.complain(&error);
+            Ok(Exit::FOUND)
+        }
+        other => other,
+    }
+}
+
+fn planned(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
     let format = args.format.resolve(out);
     let mut loaded = match rulebook::load(&args.rules, &args.rulebook, format, out)? {
         Ok(loaded) => loaded,
@@ -92,7 +104,10 @@ fn over(args: &Args, loaded: &mut Loaded, format: Format, out: &mut Out) -> anyh
     let graph = graph::build(&loaded.rulebook, Some(&platform));
     rulebook::say(&loaded.sources, &graph.diagnostics, format, out);
     let sound = sound && !rulebook::has_errors(&graph.diagnostics);
-    Ok((offline::plan(&loaded.rulebook, &platform, &graph), sound))
+    let mut plan = offline::plan(&loaded.rulebook, &platform, &graph);
+    let found: Vec<_> = platform.diagnostics.iter().chain(&graph.diagnostics).cloned().collect();
+    plan.findings = serde_json::from_str(&report(&loaded.sources, &found, Format::Json, false))?;
+    Ok((plan, sound))
 }
 
 fn live(args: &Args, rulebook: &Arc<Rulebook>, out: &mut Out) -> anyhow::Result<Plan> {

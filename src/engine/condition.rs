@@ -241,8 +241,12 @@ impl<'a> Context<'a> {
 
     fn lasting(&self, since: Option<Timestamp>, lasting: Duration, why: &mut String) -> Truth {
         let Some(since) = since else {
-            why.push_str("; since when is not known");
-            return self.world.assume.map_or(Truth::Unknown, Truth::from);
+            let Some(assumed) = self.world.assume else {
+                why.push_str("; since when is not known");
+                return Truth::Unknown;
+            };
+            *why = format!("assumed {assumed}: manifests do not tell for how long");
+            return Truth::from(assumed);
         };
         let until = later(since, lasting);
         self.wake_at(until);

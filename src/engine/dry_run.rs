@@ -4,7 +4,7 @@
 //! intends is the plan. Manifests have no history: everything counts as never used, and what an expression reads of a status that is not there is
 //! supposed to be good, and once more not to be.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,10 +26,28 @@ const ROUNDS_MAX: usize = 64;
 /// What a step supposes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Supposition {
-    /// The source's run ends so. `checks`: what expressions that manifests cannot tell are taken to be; none when there is none.
-    Ends(Outcome, Option<bool>),
+    /// The source's run ends so; with what expressions that manifests cannot tell are taken to be, if the outcome depends on them.
+    Ends(Outcome, Option<Checks>),
     /// The object comes to a state and stays in it.
     Becomes(HealthStatus),
+}
+
+/// Expressions that manifests cannot tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checks {
+    /// What they are taken to be.
+    pub hold: bool,
+    /// As they stand in the rules.
+    pub what: BTreeSet<String>,
+}
+
+/// Where in a sync an object is applied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stage {
+    /// The phase's place in the order of phases.
+    pub phase: u8,
+    /// The wave.
+    pub wave: i32,
 }
 
 /// One supposition and what follows.
@@ -37,8 +55,8 @@ pub enum Supposition {
 pub struct Step {
     /// Whose run, or whose state.
     pub source: ObjectRef,
-    /// The wave that it is in.
-    pub wave: i32,
+    /// When it is applied.
+    pub stage: Stage,
     /// What is supposed of it.
     pub supposition: Supposition,
     /// What is done, in order.
@@ -52,7 +70,7 @@ pub struct Step {
 }
 
 /// An intent, its writes, and how long after the source it comes (`else` of a `within`).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Effected {
     /// What and why.
     pub intent: Intent,
@@ -62,8 +80,8 @@ pub struct Effected {
     pub after: Duration,
     /// then or else; none for tidegate's own records.
     pub branch: Option<Branch>,
-    /// The wave of the object that is written to.
-    pub target_wave: Option<i32>,
+    /// When the object that is written to is applied.
+    pub target_stage: Option<Stage>,
 }
 
 /// What a platform's manifests lead to.
@@ -77,20 +95,22 @@ pub struct DryRun {
     pub left_out: usize,
 }
 
-/// Steps the engine through the waves. The world holds the manifests' objects; their kinds count as listed.
+/// Steps the engine through the stages of a sync. The world holds the manifests' objects; their kinds count as listed. An object without
+/// a stage counts as one without phase and wave.
 #[must_use]
-pub fn dry_run(rulebook: &Arc<Rulebook>, world: World) -> DryRun {
+pub fn dry_run(rulebook: &Arc<Rulebook>, world: World, stages: &BTreeMap<ObjectRef, Stage>) -> DryRun {
     let start = Timestamp::UNIX_EPOCH;
     let mut ledger = at_rest(rulebook, world);
     ledger.tick(start);
     let gates = ledger.gates().cloned().collect();
-    let mut run = Run { ledger, now: later(start, Duration::from_secs(3600)), steps: Vec::new(), left_out: 0, runs: 0 };
+    let now = later(start, Duration::from_secs(3600));
+    let mut run = Run { ledger, stages, now, steps: Vec::new(), left_out: 0, runs: 0 };
     let sources = run.sources();
-    let waves: BTreeSet<i32> = sources.iter().map(|(wave, _)| *wave).collect();
-    for wave in waves {
-        let here: Vec<&ObjectRef> = sources.iter().filter(|(w, _)| *w == wave).map(|(_, object)| object).collect();
+    let all: BTreeSet<Stage> = sources.iter().map(|(stage, _)| *stage).collect();
+    for stage in all {
+        let here: Vec<&ObjectRef> = sources.iter().filter(|(s, _)| *s == stage).map(|(_, object)| object).collect();
         here.iter().for_each(|object| run.end(object, Some(Outcome::Succeeded)));
-        here.iter().for_each(|object| run.step(object, wave));
+        here.iter().for_each(|object| run.step(object, stage));
         run.now = later(run.now, Duration::from_secs(3600));
     }
     run.states();
@@ -123,27 +143,53 @@ fn object_of(kind: KindIx, entry: &super::Entry) -> ObjectRef {
     ObjectRef { kind, namespace: entry.row.namespace.clone(), name: entry.row.name.clone() }
 }
 
-struct Run {
+struct Run<'s> {
     ledger: Ledger,
+    stages: &'s BTreeMap<ObjectRef, Stage>,
     now: Timestamp,
     steps: Vec<Step>,
     left_out: usize,
     runs: u64,
 }
 
-impl Run {
-    /// Every object whose run a rule waits for, with its wave.
-    fn sources(&self) -> BTreeSet<(i32, ObjectRef)> {
+impl Run<'_> {
+    fn stage(&self, object: &ObjectRef) -> Stage {
+        self.stages.get(object).copied().unwrap_or_default()
+    }
+
+    /// Every object whose run a rule waits for or asks about, and every notebook, whose end is recorded; with its stage.
+    fn sources(&self) -> BTreeSet<(Stage, ObjectRef)> {
         let (world, mut sources) = (self.ledger.world(), BTreeSet::new());
+        let notebooks = super::notebook_kind(self.ledger.rulebook());
         for kind in world.kinds() {
             for entry in world.rows(kind) {
                 let object = object_of(kind, entry);
-                if self.ledger.is_source(&object) {
-                    sources.insert((entry.row.wave, object));
+                if notebooks == Some(kind) || self.ledger.is_source(&object) || self.asks_about_run(&object) {
+                    sources.insert((self.stage(&object), object));
                 }
             }
         }
         sources
+    }
+
+    /// Whether a rule has `X has succeeded` or `X has failed` of this object.
+    fn asks_about_run(&self, object: &ObjectRef) -> bool {
+        let (rulebook, world) = (self.ledger.rulebook(), self.ledger.world());
+        self.ledger.units_about(object).iter().any(|unit| {
+            super::rule_of(rulebook, world, &unit.rule).is_some_and(|rule| self.has_ended_in(&rule, object))
+        })
+    }
+
+    fn has_ended_in(&self, rule: &crate::rulebook::Rule, object: &ObjectRef) -> bool {
+        let (rulebook, world) = (self.ledger.rulebook(), self.ledger.world());
+        let row = world.get(object).map(|entry| &entry.row);
+        rule.terms.iter().filter(|term| term.source.kind == object.kind).any(|term| {
+            matches!(term.predicate, Predicate::HasSucceeded | Predicate::HasFailed)
+                && match &term.source.object {
+                    Some(named) => named == object,
+                    None => row.is_some_and(|row| super::matches(rulebook, &term.source, row)),
+                }
+        })
     }
 
     fn end(&mut self, object: &ObjectRef, outcome: Option<Outcome>) {
@@ -160,7 +206,7 @@ impl Run {
         self.ledger.suppose(object, status, None, run);
     }
 
-    fn step(&mut self, source: &ObjectRef, wave: i32) {
+    fn step(&mut self, source: &ObjectRef, stage: Stage) {
         if self.steps.len() >= STEPS_MAX {
             self.left_out += 1;
             return;
@@ -169,19 +215,22 @@ impl Run {
         let before = self.gates();
         self.end(source, Some(Outcome::Succeeded));
         let (good, assumed) = self.play(source, Some(true));
-        let checks = assumed.then_some(true);
-        self.push(source, wave, Supposition::Ends(Outcome::Succeeded, checks), good, &before);
-        if assumed {
-            let (bad, _) = self.play(source, Some(false));
-            self.push(source, wave, Supposition::Ends(Outcome::Succeeded, Some(false)), bad, &before);
+        let (bad, _) = self.play(source, Some(false));
+        let succeeded = |checks| Supposition::Ends(Outcome::Succeeded, checks);
+        if assumed.is_empty() || good.same(&bad) {
+            self.push(source, stage, succeeded(None), good, &before);
+        } else {
+            let what = |hold| Some(Checks { hold, what: assumed.clone() });
+            self.push(source, stage, succeeded(what(true)), good, &before);
+            self.push(source, stage, succeeded(what(false)), bad, &before);
         }
         self.end(source, Some(Outcome::Failed));
         let (failed, _) = self.play(source, Some(true));
-        self.push(source, wave, Supposition::Ends(Outcome::Failed, None), failed, &before);
+        self.push(source, stage, Supposition::Ends(Outcome::Failed, None), failed, &before);
         self.end(source, Some(Outcome::Succeeded));
     }
 
-    fn push(&mut self, source: &ObjectRef, wave: i32, supposition: Supposition, played: Played, before: &[Gate]) {
+    fn push(&mut self, source: &ObjectRef, stage: Stage, supposition: Supposition, played: Played, before: &[Gate]) {
         let was =
             |gate: &&Gate| before.iter().any(|b| b.rule == gate.rule && b.wave == gate.wave && b.open != Truth::True);
         let about = self.rules_about(source);
@@ -189,7 +238,7 @@ impl Run {
         let held = played.gates.iter().filter(|gate| gate.open != Truth::True && about.contains(&gate.rule));
         self.steps.push(Step {
             source: source.clone(),
-            wave,
+            stage,
             opens: now_open.cloned().collect(),
             holds: held.cloned().collect(),
             supposition,
@@ -210,8 +259,8 @@ impl Run {
         self.ledger.gates().cloned().collect()
     }
 
-    /// Lets the engine act on one source until it rests, then puts everything back. Also says whether anything was assumed.
-    fn play(&mut self, source: &ObjectRef, assume: Option<bool>) -> (Played, bool) {
+    /// Lets the engine act on one source until it rests, then puts everything back. Also says which expressions were assumed.
+    fn play(&mut self, source: &ObjectRef, assume: Option<bool>) -> (Played, BTreeSet<String>) {
         let state = self.ledger.world().state.clone();
         self.ledger.world_mut().assume = assume;
         self.ledger.look_at(source);
@@ -219,8 +268,9 @@ impl Run {
         let about = self.ledger.units_about(source);
         self.ledger.tick(self.now);
         let verdicts: Vec<Verdict> = about.iter().filter_map(|unit| self.ledger.verdict(unit, self.now)).collect();
-        let assumed =
-            verdicts.iter().any(|v| !v.causes.is_empty() && v.reasons.iter().any(|r| r.why.starts_with("assumed")));
+        let reasons = verdicts.iter().filter(|verdict| !verdict.causes.is_empty()).flat_map(|verdict| &verdict.reasons);
+        let assumed = reasons.filter(|reason| reason.why.starts_with("assumed")).map(|reason| reason.what.clone());
+        let assumed = assumed.collect();
         played.gates = self.ledger.gates().cloned().collect();
         self.rounds(source, self.now, Duration::ZERO, &mut played);
         self.lasting(source, &about, &mut played);
@@ -236,14 +286,17 @@ impl Run {
             let intents = self.ledger.tick(now).intents;
             let mut acted = false;
             for intent in intents {
-                let caused = intent.firings.iter().any(|f| f.causes.iter().any(|cause| cause.object == *source));
-                let own = intent.firings.is_empty() && intent.target == *source;
-                if caused || own {
-                    self.take(&intent, after, played);
+                // What else is due belongs to another step.
+                let mut here = intent.clone();
+                here.firings.retain(|firing| self.is_caused(firing, source));
+                let status = matches!(intent.effect, Effect::Status(_));
+                let own = intent.firings.is_empty() && (status || intent.target == *source);
+                if own || !here.firings.is_empty() {
+                    self.take(&here, after, played);
+                    acted = true;
                 }
                 self.ledger.sent(&intent);
                 self.ledger.done(&intent, now);
-                acted |= caused || own;
             }
             if !acted {
                 break;
@@ -251,17 +304,29 @@ impl Run {
         }
     }
 
+    /// By the source's run, or by another's that had to wait for the source's end.
+    fn is_caused(&self, firing: &super::Firing, source: &ObjectRef) -> bool {
+        if firing.causes.iter().any(|cause| cause.object == *source) {
+            return true;
+        }
+        let rule = self.ledger.rulebook().rules.iter().find(|rule| rule.name == firing.rule);
+        rule.is_some_and(|rule| self.has_ended_in(rule, source))
+    }
+
     fn take(&self, intent: &Intent, after: Duration, played: &mut Played) {
         let told = match &intent.effect {
             Effect::Event(draft) => draft.notification.is_some() || draft.reason == "DeadlineExpired",
             _ => true,
         };
-        let known = played.effects.iter().any(|e| e.intent.key() == intent.key() && e.intent.effect == intent.effect);
+        let status = matches!(intent.effect, Effect::Status(_));
+        let known = played.effects.iter().any(|e| {
+            e.intent.key() == intent.key() && (e.intent.effect == intent.effect || (status && e.intent.firings.is_empty()))
+        });
         if told && !known {
             let branch = intent.firings.first().map(|firing| firing.branch);
             let writes = writes(self.ledger.rulebook(), self.ledger.world(), intent);
-            let target_wave = self.ledger.world().get(&intent.target).map(|entry| entry.row.wave);
-            played.effects.push(Effected { intent: intent.clone(), writes, after, branch, target_wave });
+            let target_stage = self.stages.get(&intent.target).copied();
+            played.effects.push(Effected { intent: intent.clone(), writes, after, branch, target_stage });
         }
     }
 
@@ -309,11 +374,12 @@ impl Run {
         }
         for (object, status) in wanted {
             let Some(entry) = self.ledger.world().get(&object) else { continue };
-            let (wave, was) = (entry.row.wave, entry.health.status);
+            let was = entry.health.status;
+            let stage = self.stage(&object);
             let before = self.gates();
             self.ledger.suppose(&object, status, Some(self.now), None);
             let (played, _) = self.play(&object, Some(true));
-            self.push(&object, wave, Supposition::Becomes(status), played, &before);
+            self.push(&object, stage, Supposition::Becomes(status), played, &before);
             self.ledger.suppose(&object, was, None, None);
         }
     }
@@ -343,6 +409,18 @@ struct Played {
     effects: Vec<Effected>,
     waiting: Vec<(Arc<str>, String)>,
     gates: Vec<Gate>,
+}
+
+impl Played {
+    /// Whether the same follows, whatever the reasons.
+    fn same(&self, other: &Played) -> bool {
+        let gates =
+            |played: &Played| played.gates.iter().map(|g| (g.rule.clone(), g.wave, g.open)).collect::<Vec<_>>();
+        fn acts(played: &Played) -> impl Iterator<Item = &Effected> {
+            played.effects.iter().filter(|effected| !effected.intent.firings.is_empty())
+        }
+        acts(self).eq(acts(other)) && self.waiting == other.waiting && gates(self) == gates(other)
+    }
 }
 
 impl Ledger {

@@ -24,9 +24,9 @@ mod world;
 mod write;
 
 pub use cause::RunId;
-pub use condition::members;
+pub use condition::{matches, members};
 pub use decide::{decide, rule_of};
-pub use dry_run::{DryRun, Effected, STEPS_MAX, Step, Supposition, at_rest, dry_run};
+pub use dry_run::{Checks, DryRun, Effected, STEPS_MAX, Stage, Step, Supposition, at_rest, dry_run};
 pub use gate::{cannot_hold, condition, gates};
 pub use index::{target, targets};
 pub use ledger::{Failure, Ledger, STATUS_INTERVAL, Tick, Would};

@@ -153,6 +153,7 @@ pub fn gate(gate: &engine::Gate) -> Gate {
         open: gate.open == Truth::True,
         reasons: gate.reasons.iter().map(reason).collect(),
         means: None,
+        needs: None,
     }
 }
 

@@ -37,12 +37,17 @@ pub struct Plan {
     /// Over manifests: what only a generated run can tell.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub untold: Vec<Never>,
+    /// What is wrong with the manifests and with their order, as `check --format json` has it.
+    #[serde(skip_serializing_if = "serde_json::Value::is_null")]
+    pub findings: serde_json::Value,
 }
 
 /// One wave.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Wave {
+    /// `PreSync`, `Sync`, `PostSync` or `SyncFail`.
+    pub phase: &'static str,
     /// Its number.
     pub wave: i32,
     /// How many objects it has.
@@ -59,10 +64,14 @@ pub struct Wave {
 pub struct Step {
     /// The sources.
     pub sources: Vec<String>,
+    /// Once all sources have ended so; else any one of them is enough.
+    pub together: bool,
     /// `succeeds`, `fails`, `is degraded`
     pub supposed: String,
-    /// Conditions that manifests cannot tell, and what they are taken to be.
+    /// What the expressions of `checked` are taken to be, if anything depends on it.
     pub checks: Option<bool>,
+    /// Expressions that manifests cannot tell.
+    pub checked: Vec<String>,
     /// What is done.
     pub effects: Vec<Effect>,
     /// Rules that then wait, and for what.
@@ -131,6 +140,9 @@ pub struct Gate {
     pub wave: i32,
     /// Whether it is open.
     pub open: bool,
+    /// What the means need that is not among the manifests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needs: Option<String>,
     /// The parts of the condition, and what each is.
     pub reasons: Vec<Reason>,
     /// By what the wave is held: the kind's health, or a hook.

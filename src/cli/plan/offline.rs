@@ -2,17 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::model::{Effect, Never, PLAN_VERSION, Plan, Step, Wave};
-use super::{lines, supposed};
+use super::model::{Never, PLAN_VERSION, Plan};
+use super::{lines, steps, supposed};
 use crate::diagnostic::suggest::nearest;
-use crate::engine::{self, Change, DryRun, Supposition, World, dry_run};
+use crate::engine::{self, Change, World, dry_run};
 use crate::expr::Interner;
 use crate::facts::{KindFields, Row};
-use crate::graph::{BlockMeans, Graph};
+use crate::graph::{BlockMeans, Graph, Means};
 use crate::manifests::Platform;
-use crate::rulebook::{Filter, KindIx, ObjectRef, Outcome, Rule, Rulebook, Term};
+use crate::rulebook::{Filter, KindIx, ObjectRef, Rule, Rulebook, Term};
 
 /// Makes the plan.
 pub fn plan(rulebook: &Arc<Rulebook>, platform: &Platform, graph: &Graph) -> Plan {
@@ -20,8 +19,7 @@ pub fn plan(rulebook: &Arc<Rulebook>, platform: &Platform, graph: &Graph) -> Pla
     let supposed = supposed::add(rulebook, platform, &mut world);
     let never = never(rulebook, &world);
     let untold = untold(rulebook, &world);
-    let waves = wave_sizes(platform);
-    let run = dry_run(rulebook, world);
+    let run = dry_run(rulebook, world, &stages(rulebook, platform, &supposed));
     Plan {
         version: PLAN_VERSION,
         from: "manifests",
@@ -30,8 +28,8 @@ pub fn plan(rulebook: &Arc<Rulebook>, platform: &Platform, graph: &Graph) -> Pla
         namespace: rulebook.namespace.to_string(),
         objects: platform.objects.len(),
         assumed: supposed.iter().map(|object| rulebook.say(object)).collect(),
-        gates: run.gates.iter().map(|gate| held(gate, graph)).collect(),
-        waves: plan_waves(rulebook, &run, &waves),
+        gates: run.gates.iter().map(|gate| held(rulebook, gate, graph)).collect(),
+        waves: steps::waves(rulebook, platform, &run),
         never,
         untold,
         ..Plan::default()
@@ -63,107 +61,34 @@ fn row(keep: &KindFields, object: &crate::manifests::Object, interner: &mut Inte
 }
 
 /// A gate with its means, as the graph of rules and manifests knows them.
-fn held(gate: &engine::Gate, graph: &Graph) -> super::model::Gate {
+fn held(rulebook: &Rulebook, gate: &engine::Gate, graph: &Graph) -> super::model::Gate {
     let means = graph.blocks.iter().find(|block| block.rule == gate.rule && block.wave == gate.wave);
-    super::model::Gate { means: means.map(BlockMeans::text), ..lines::gate(gate) }
-}
-
-fn wave_sizes(platform: &Platform) -> BTreeMap<i32, usize> {
-    let mut waves = BTreeMap::new();
-    for object in &platform.objects {
-        *waves.entry(i32::try_from(object.wave).unwrap_or(0)).or_insert(0) += 1;
-    }
-    waves
-}
-
-fn plan_waves(rulebook: &Rulebook, run: &DryRun, sizes: &BTreeMap<i32, usize>) -> Vec<Wave> {
-    let held = run.gates.iter().map(|gate| gate.wave);
-    let numbers: BTreeSet<i32> = run.steps.iter().map(|step| step.wave).chain(held).collect();
-    let wave = |wave: i32| {
-        let steps: Vec<&engine::Step> = run.steps.iter().filter(|step| step.wave == wave).collect();
-        let named: BTreeSet<String> = steps.iter().map(|step| rulebook.say(&step.source)).collect();
-        Wave {
-            wave,
-            objects: sizes.get(&wave).copied().unwrap_or(0),
-            named: named.into_iter().collect(),
-            steps: grouped(rulebook, &steps),
-        }
-    };
-    numbers.into_iter().map(wave).collect()
-}
-
-/// Steps that lead to the same for several sources are told once.
-fn grouped(rulebook: &Rulebook, steps: &[&engine::Step]) -> Vec<Step> {
-    let mut groups: Vec<(String, Step)> = Vec::new();
-    for step in steps {
-        let line = step_line(rulebook, step);
-        let key = signature(&line, step);
-        match groups.iter_mut().find(|(other, _)| *other == key) {
-            Some((_, group)) => {
-                group.sources.extend(line.sources);
-                group.effects.extend(line.effects.into_iter().filter(|effect| effect.rules.is_empty()));
-            }
-            None => groups.push((key, line)),
-        }
-    }
-    groups.sort_by(|(_, a), (_, b)| a.sources.cmp(&b.sources));
-    groups.into_iter().map(|(_, step)| step).collect()
-}
-
-fn step_line(rulebook: &Rulebook, step: &engine::Step) -> Step {
-    let (supposed, checks) = match &step.supposition {
-        Supposition::Ends(Outcome::Succeeded, checks) => ("succeeds".to_owned(), *checks),
-        Supposition::Ends(Outcome::Failed, checks) => ("fails".to_owned(), *checks),
-        Supposition::Becomes(status) => (format!("is {}", status.to_string().to_lowercase()), None),
-    };
-    let sorted =
-        |gates: &[engine::Gate]| gates.iter().map(|gate| gate.wave).collect::<BTreeSet<i32>>().into_iter().collect();
-    let waits = step.waiting.iter().map(|(rule, waits_for)| super::model::Waiting {
-        rule: rule.to_string(),
-        waits_for: waits_for.clone(),
-        deadline: None,
+    let needs = means.map(|means| checks_needed(rulebook, means)).filter(|kinds| !kinds.is_empty());
+    let needs = needs.map(|kinds| {
+        format!("Argo CD has no health check for {}: without that of `tidegate emit argocd-cm` the wave passes", kinds.join(", "))
     });
-    Step {
-        sources: vec![rulebook.say(&step.source)],
-        supposed,
-        checks,
-        effects: step.effects.iter().map(|effected| effect_line(rulebook, step, effected)).collect(),
-        waits: waits.collect(),
-        opens: sorted(&step.opens),
-        holds: sorted(&step.holds),
-    }
+    super::model::Gate { means: means.map(BlockMeans::text), needs, ..lines::gate(gate) }
 }
 
-fn effect_line(rulebook: &Rulebook, step: &engine::Step, effected: &engine::Effected) -> Effect {
-    let mut line = lines::effect(rulebook, &effected.intent, &effected.writes, false);
-    let restart = matches!(effected.intent.effect, engine::Effect::RollingRestart | engine::Effect::DeletePods { .. });
-    if let Some(wave) = effected.target_wave.filter(|wave| restart && *wave > step.wave) {
-        line.note = Some(format!("not on the first sync: wave {wave} creates it after this"));
-    }
-    line.after_seconds = effected.after.max(Duration::ZERO).as_secs();
-    line
-}
-
-/// What must be equal for two sources to be told as one: everything but their names.
-fn signature(line: &Step, step: &engine::Step) -> String {
-    let effects = step.effects.iter().map(|effected| {
-        let firings = effected.intent.firings.iter().map(|f| format!("{}/{:?}/{}", f.rule, f.branch, f.text));
-        let own = effected
-            .intent
-            .firings
-            .is_empty()
-            .then(|| format!("{:?}", std::mem::discriminant(&effected.intent.effect)));
-        format!("{:?} {:?} {:?}", firings.collect::<Vec<_>>(), own, effected.after)
+/// Kinds by whose health a block is held and that Argo CD has no health check for.
+fn checks_needed(rulebook: &Rulebook, means: &BlockMeans) -> Vec<String> {
+    let kinds = means.edges.iter().filter_map(|edge| match &edge.means {
+        Means::Health { kind } => rulebook.kind_by_short(kind).and_then(|kind| rulebook.kind(kind)),
+        _ => None,
     });
-    let waits: Vec<&str> = line.waits.iter().map(|wait| wait.rule.as_str()).collect();
-    format!(
-        "{} {:?} {:?} {:?} {:?} {waits:?}",
-        line.supposed,
-        line.checks,
-        effects.collect::<Vec<_>>(),
-        line.opens,
-        line.holds
-    )
+    let without = kinds.filter(|kind| !crate::emit::has_check(&kind.group, &kind.kind));
+    without.map(|kind| kind.kind.to_string()).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// When each object is applied.
+fn stages(rulebook: &Rulebook, platform: &Platform, supposed: &[ObjectRef]) -> BTreeMap<ObjectRef, engine::Stage> {
+    let applied = platform.objects.iter().filter_map(|object| {
+        let kind = rulebook.kind_by_type(&object.group, &object.kind)?;
+        let named = ObjectRef { kind, namespace: object.namespace.clone(), name: object.name.clone() };
+        Some((named, steps::stage(object)))
+    });
+    let runs = supposed.iter().filter(|object| !is_application(rulebook, object.kind));
+    applied.chain(runs.map(|object| (object.clone(), steps::AFTER_THE_SYNC))).collect()
 }
 
 /// What a rule asks about or writes to and no manifest has.

@@ -11,7 +11,7 @@ const SOURCES_SHOWN: usize = 4;
 
 /// The plan as text; `colour` for a terminal.
 pub fn text(plan: &Plan, colour: bool) -> String {
-    let mut page = Page { text: String::new(), colour };
+    let mut page = Page { text: String::new(), colour, namespace: plan.namespace.clone() };
     page.head(plan);
     for wave in plan.waves.iter().filter(|wave| is_told(wave, &plan.gates)) {
         page.wave(wave, &plan.gates);
@@ -32,26 +32,48 @@ pub fn text(plan: &Plan, colour: bool) -> String {
     if !plan.has_work() {
         page.text.push_str("\nnothing to do\n");
     }
-    page.shortened(plan)
+    page.text
 }
 
 struct Page {
     text: String,
     colour: bool,
+    namespace: String,
 }
 
 impl Page {
     fn line(&mut self, depth: usize, text: &str) {
+        let text = self.shortened(text);
+        self.exactly(depth, &text);
+    }
+
+    fn exactly(&mut self, depth: usize, text: &str) {
         // Writing to a String cannot fail.
         let _ = writeln!(self.text, "{:indent$}{text}", "", indent = depth * 2);
     }
 
-    /// Names in the default namespace are told without it.
-    fn shortened(self, plan: &Plan) -> String {
-        if plan.namespace.is_empty() {
-            return self.text;
+    /// Names in the default namespace are told without it; what stands in quotes is a user's text and stays.
+    fn shortened(&self, text: &str) -> String {
+        if self.namespace.is_empty() {
+            return text.to_owned();
         }
-        self.text.replace(&format!(" {}/", plan.namespace), " ")
+        let (mut short, mut quoted, mut escaped) = (String::new(), String::new(), false);
+        let mut open = false;
+        for character in text.chars() {
+            quoted.push(character);
+            let quote = character == '"' && !escaped;
+            escaped = open && character == '\\' && !escaped;
+            if quote {
+                let part = std::mem::take(&mut quoted);
+                short.push_str(&if open { part } else { self.without_namespace(&part) });
+                open = !open;
+            }
+        }
+        short + &if open { quoted } else { self.without_namespace(&quoted) }
+    }
+
+    fn without_namespace(&self, text: &str) -> String {
+        text.replace(&format!(" {}/", self.namespace), " ")
     }
 
     fn paint(&self, code: &str, text: &str) -> String {
@@ -106,9 +128,12 @@ impl Page {
     fn wave(&mut self, wave: &Wave, gates: &[Gate]) {
         let objects = if wave.objects == 1 { "1 object".to_owned() } else { format!("{} objects", wave.objects) };
         self.text.push('\n');
-        let title = self.bold(&format!("wave {}", wave.wave));
-        self.line(0, &format!("{title}  {objects}"));
-        for gate in gates.iter().filter(|gate| gate.wave == wave.wave) {
+        match wave.phase {
+            "Sync" => self.line(0, &format!("{}  {objects}", self.bold(&format!("wave {}", wave.wave)))),
+            "Runs" => self.line(0, &self.bold("runs with generated names, after the sync")),
+            phase => self.line(0, &format!("{}  {objects}", self.bold(&format!("{phase} wave {}", wave.wave)))),
+        }
+        for gate in gates.iter().filter(|gate| wave.phase == "Sync" && gate.wave == wave.wave) {
             self.gate(gate);
         }
         for step in wave.steps.iter().filter(|step| follows(step)) {
@@ -134,6 +159,9 @@ impl Page {
             let mark = if reason.holds == "true" { "✓" } else { "·" };
             self.line(2, &format!("{mark} {}{why}", reason.what));
         }
+        if let Some(needs) = &gate.needs {
+            self.line(2, &format!("! {needs}"));
+        }
     }
 
     fn step(&mut self, step: &Step) {
@@ -143,20 +171,23 @@ impl Page {
         if more > 0 {
             names.push(&rest);
         }
-        let checks = match step.checks {
-            Some(true) => ", and what it reports passes the rule's checks",
-            Some(false) => ", but what it reports does not pass the rule's checks",
-            None => "",
-        };
         let many = step.sources.len() > 1;
-        let any = if many { "any of " } else { "" };
-        self.line(1, &format!("when {any}{} {}{checks}", names.join(", "), self.bold(&step.supposed)));
-        for effect in step.effects.iter().filter(|effect| !effect.rules.is_empty()) {
-            self.effect_of(effect, 2, many);
-        }
+        let names = names.join(", ");
+        let subject = match (many, step.together) {
+            (false, _) => format!("when {names} {}", self.bold(&step.supposed)),
+            (true, false) => format!("when any of {names} {}", self.bold(&step.supposed)),
+            (true, true) => format!("once each of {names} {}", self.bold(&step.supposed)),
+        };
+        let checks = step.checks.map(|hold| checks(&step.checked, hold)).unwrap_or_default();
+        self.line(1, &format!("{subject}{checks}"));
+        let many = many && !step.together;
+        let (now, late): (Vec<&Effect>, Vec<&Effect>) =
+            step.effects.iter().filter(|effect| !effect.rules.is_empty()).partition(|effect| effect.after_seconds == 0);
+        now.into_iter().for_each(|effect| self.effect_of(effect, 2, many));
         for wait in &step.waits {
             self.waiting(wait, 2);
         }
+        late.into_iter().for_each(|effect| self.effect_of(effect, 2, many));
         for wave in &step.opens {
             let open = self.paint("32", "opens");
             self.line(2, &format!("wave {wave} {open}"));
@@ -179,7 +210,8 @@ impl Page {
                 _ if write.value == "(removed)" => continue,
                 (_, field) => field.to_owned(),
             };
-            kinds.entry(what).or_default().insert(write.object.clone());
+            let object = write.object.strip_prefix("Event on ").unwrap_or(&write.object);
+            kinds.entry(what).or_default().insert(object.to_owned());
         }
         let lines: Vec<String> = kinds.into_iter().map(|(what, on)| format!("{what}  {}", counted(&on))).collect();
         self.section("records, beside the rules", lines.iter(), |page, line| page.line(1, line));
@@ -194,15 +226,16 @@ impl Page {
     }
 
     fn effect_of(&mut self, effect: &Effect, depth: usize, one_of_many: bool) {
-        let after = match effect.after_seconds {
-            0 => String::new(),
-            seconds => format!(" after {}", duration(seconds)),
+        let otherwise = match (effect.after_seconds, effect.otherwise) {
+            (0, false) => String::new(),
+            (0, true) => "else ".to_owned(),
+            (seconds, false) => format!("after {}: ", duration(seconds)),
+            (seconds, true) => format!("{} later without it, else ", duration(seconds)),
         };
-        let otherwise = if effect.otherwise { "else " } else { "" };
         let each = if one_of_many { " (each; shown for the first)" } else { "" };
         let rules = effect.rules.join(", ");
         let rules = if rules.is_empty() { String::new() } else { self.dim(&format!("  [rule {rules}]")) };
-        self.line(depth, &format!("→ {otherwise}{}{after}{each}{rules}", effect.what));
+        self.line(depth, &format!("→ {otherwise}{}{each}{rules}", effect.what));
         if let Some(note) = &effect.note {
             self.line(depth + 1, note);
         }
@@ -213,7 +246,7 @@ impl Page {
                 object = &write.object;
             }
             if !write.field.is_empty() {
-                self.line(depth + 2, &format!("{} = {}", write.field, write.value));
+                self.exactly(depth + 2, &format!("{} = {}", write.field, write.value));
             }
         }
     }
@@ -232,6 +265,18 @@ fn follows(step: &Step) -> bool {
 
 fn is_told(wave: &Wave, gates: &[Gate]) -> bool {
     wave.steps.iter().any(follows) || gates.iter().any(|gate| gate.wave == wave.wave)
+}
+
+/// `, and `a > 0` holds`
+fn checks(what: &[String], hold: bool) -> String {
+    let list: Vec<String> = what.iter().map(|what| format!("`{what}`")).collect();
+    let list = list.join(", ");
+    match (hold, what.len()) {
+        (true, 1) => format!(", and {list} holds"),
+        (true, _) => format!(", and all of these hold: {list}"),
+        (false, 1) => format!(", but {list} does not hold"),
+        (false, _) => format!(", but one of these does not hold: {list}"),
+    }
 }
 
 /// `on NotebookValidationJob a/b` or `on 33 objects`.
