@@ -320,7 +320,8 @@ impl Run<'_> {
         };
         let status = matches!(intent.effect, Effect::Status(_));
         let known = played.effects.iter().any(|e| {
-            e.intent.key() == intent.key() && (e.intent.effect == intent.effect || (status && e.intent.firings.is_empty()))
+            e.intent.key() == intent.key()
+                && (e.intent.effect == intent.effect || (status && e.intent.firings.is_empty()))
         });
         if told && !known {
             let branch = intent.firings.first().map(|firing| firing.branch);
@@ -414,8 +415,7 @@ struct Played {
 impl Played {
     /// Whether the same follows, whatever the reasons.
     fn same(&self, other: &Played) -> bool {
-        let gates =
-            |played: &Played| played.gates.iter().map(|g| (g.rule.clone(), g.wave, g.open)).collect::<Vec<_>>();
+        let gates = |played: &Played| played.gates.iter().map(|g| (g.rule.clone(), g.wave, g.open)).collect::<Vec<_>>();
         fn acts(played: &Played) -> impl Iterator<Item = &Effected> {
             played.effects.iter().filter(|effected| !effected.intent.firings.is_empty())
         }

@@ -65,7 +65,10 @@ fn held(rulebook: &Rulebook, gate: &engine::Gate, graph: &Graph) -> super::model
     let means = graph.blocks.iter().find(|block| block.rule == gate.rule && block.wave == gate.wave);
     let needs = means.map(|means| checks_needed(rulebook, means)).filter(|kinds| !kinds.is_empty());
     let needs = needs.map(|kinds| {
-        format!("Argo CD has no health check for {}: without that of `tidegate emit argocd-cm` the wave passes", kinds.join(", "))
+        format!(
+            "Argo CD has no health check for {}: without that of `tidegate emit argocd-cm` the wave passes",
+            kinds.join(", ")
+        )
     });
     super::model::Gate { means: means.map(BlockMeans::text), needs, ..lines::gate(gate) }
 }

@@ -78,7 +78,11 @@ fn grouped(rulebook: &Rulebook, steps: &[&engine::Step]) -> Vec<Step> {
         }
         for gate in &step.opens {
             let needed = openers(rulebook, steps, step, gate);
-            let opens = if needed.len() < 2 { &mut alone.opens } else { &mut joint(&mut together, rulebook, step, needed).0.opens };
+            let opens = if needed.len() < 2 {
+                &mut alone.opens
+            } else {
+                &mut joint(&mut together, rulebook, step, needed).0.opens
+            };
             if !opens.contains(&gate.wave) {
                 opens.push(gate.wave);
             }
@@ -148,7 +152,8 @@ fn openers(
         return BTreeSet::new();
     }
     let opens = |other: &&&engine::Step| {
-        other.supposition == step.supposition && other.opens.iter().any(|g| (&g.rule, g.wave) == (&gate.rule, gate.wave))
+        other.supposition == step.supposition
+            && other.opens.iter().any(|g| (&g.rule, g.wave) == (&gate.rule, gate.wave))
     };
     steps.iter().filter(opens).map(|other| other.source.clone()).collect()
 }
@@ -196,6 +201,7 @@ fn effect_line(rulebook: &Rulebook, step: &engine::Step, effected: &engine::Effe
 /// What must be equal for two effects to be told as one: everything but names.
 fn signature(effected: &engine::Effected) -> String {
     let firings = effected.intent.firings.iter().map(|f| format!("{}/{:?}/{}", f.rule, f.branch, f.text));
-    let own = effected.intent.firings.is_empty().then(|| format!("{:?}", std::mem::discriminant(&effected.intent.effect)));
+    let own =
+        effected.intent.firings.is_empty().then(|| format!("{:?}", std::mem::discriminant(&effected.intent.effect)));
     format!("{:?} {own:?} {:?}", firings.collect::<Vec<_>>(), effected.after)
 }
