@@ -19,6 +19,9 @@ mod expressions;
 mod health;
 #[path = "emit/objects.rs"]
 mod objects;
+#[path = "support/oracle.rs"]
+#[allow(dead_code)]
+mod oracle;
 #[path = "emit/refused.rs"]
 mod refused;
 #[path = "support/skip.rs"]

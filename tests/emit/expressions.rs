@@ -3,15 +3,21 @@
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRng, TestRunner};
+use serde_json::Value as Json;
 use tidegate::emit::lua;
 
-use crate::health::{agree, book, kinds, script};
+use crate::health::{agree, book, engine, kinds, script, why_not};
 use crate::objects::{Shape, words};
+use crate::oracle::{Oracle, health_answer, lua_question};
+use crate::skip;
 use crate::vm::Vm;
 
 /// Kinds that are tried in one batch (`TIDEGATE_EMIT_BATCHES` of them, one by default), and objects for each.
 const KINDS: usize = 250;
 const OBJECTS: usize = 40;
+
+/// So many of them are asked of the real Argo CD too.
+const IN_ARGOCD: usize = 4;
 
 /// What the expressions below read.
 const PATHS: &[&str] = &[
@@ -108,6 +114,12 @@ fn value(var: bool) -> BoxedStrategy<String> {
             2 => (list(), of(&["c.type", "string(c)", "c.?x.?y.orValue('-')", "'a' + c.status"]))
                 .prop_map(|(l, e)| format!("{l}.map(c, {e}).join(', ')")),
             1 => Just("self.status.phase.split('c').join('+')".to_owned()),
+            3 => (field(var), of(&[
+                "replace('e', 'é')", "replace('c', 'xy', 1)", "lowerAscii()", "upperAscii()", "trim()", "substring(1)",
+                "substring(1, 3)", "charAt(2)", "indexOf('e')", "lastIndexOf('c')", "substring(self.spec.n)",
+            ])).prop_map(|(f, m)| format!("{f}.{m}")),
+            2 => (of(&["int", "double", "uint", "bool"]), field(var)).prop_map(|(c, f)| format!("{c}({f})")),
+            1 => (field(var), literal()).prop_map(|(f, l)| format!("optional.ofNonZeroValue({f}).orValue({l})")),
         ]
     })
     .boxed()
@@ -191,22 +203,49 @@ fn batch(runner: &mut TestRunner) {
     }
     println!("{kept} kinds, {refused} refused by Lua, {} that do not compile", tried - kept - refused);
     let book = book(&text);
-    let words = words("\"Succeeded\" \"Ready\" \"Succ\" \"Error\"");
+    let words =
+        words("\"Succeeded\" \"Ready\" \"Succ\" \"Error\" \"7\" \"-3\" \"+010\" \" pad \" \"1.50\" \"2e3\" \"t\"");
     let mut statuses = std::collections::BTreeMap::new();
+    let mut asked = Vec::new();
     for kind in book.kinds.iter().filter(|kind| !kind.builtin) {
-        let vm = Vm::new(&script(kind)).unwrap();
+        let script = script(kind);
+        let vm = Vm::new(&script).unwrap();
         // Lua counts a string's bytes.
         let objects = Shape::of_paths(PATHS).objects(&words, false);
-        for _ in 0..OBJECTS {
+        for n in 0..OBJECTS {
             let object = objects.new_tree(runner).unwrap().current();
+            if n < IN_ARGOCD {
+                let question = lua_question(&script.text, !script.open_libs.is_empty(), &object);
+                asked.push((engine(kind, &object), question, kind.short.to_string()));
+            }
             let status = agree(kind, &vm, &object)
-                .unwrap_or_else(|e| panic!("{e}\n{}\n{}", text_of(&text, &kind.short), script(kind).text));
+                .unwrap_or_else(|e| panic!("{e}\n{}\n{}", text_of(&text, &kind.short), script.text));
             *statuses.entry(status).or_insert(0) += 1;
         }
     }
     println!("{statuses:?}");
+    in_argocd(&text, asked);
     for status in ["Healthy", "Degraded", "Suspended"] {
         assert!(statuses[status] > KINDS * OBJECTS / 50, "{statuses:?}");
+    }
+}
+
+/// Argo CD says of the objects what the engine says.
+fn in_argocd(text: &str, asked: Vec<((String, String), Json, String)>) {
+    let oracle = match Oracle::find() {
+        Ok(oracle) => oracle,
+        Err(need) => return skip::skipped("random_expressions_agree", &need),
+    };
+    let answers = oracle.ask(asked.iter().map(|(_, question, _)| question.clone()).collect::<Vec<_>>());
+    for ((ours, question, short), answer) in asked.iter().zip(&answers) {
+        let same = |found: &(String, String)| found.0 == ours.0 && why_not(&found.1) == why_not(&ours.1);
+        let found = health_answer(answer);
+        let (object, lua) = (&question["object"], question["lua"].as_str().unwrap());
+        assert!(
+            found.as_ref().is_ok_and(same),
+            "engine {ours:?}, Argo CD {found:?} of {object}\n{}\n{lua}",
+            text_of(text, short)
+        );
     }
 }
 

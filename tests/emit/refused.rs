@@ -31,6 +31,7 @@ fn not_in_lua() {
         ("healthy \"\" when duration('1m') < duration(self.b)", "duration('1m')", "Argo CD's Lua has no `duration`"),
         ("healthy \"\" when self.a / 2 == 1", "self.a / 2", "`/` and `%` have no Lua"),
         ("healthy \"{self.a % 2}\" when true", "self.a % 2", "`/` and `%` have no Lua"),
+        ("healthy \"\" when self.a + 1.5 > 2.0", "self.a + 1.5", "Lua cannot tell whole numbers from others"),
         ("healthy \"\" when self.a == []", "[]", "Lua cannot tell `{}` from `[]`"),
         ("healthy \"\" when {} != self.a", "{}", "Lua cannot tell `{}` from `[]`"),
         ("healthy \"\" when self.a == 9007199254740993", "9007199254740993", "Lua's numbers are exact up to 2^53 only"),
@@ -40,11 +41,15 @@ fn not_in_lua() {
             "Lua counts the bytes of a string, not its characters",
         ),
         (
-            "healthy \"{self.a.replace('a', 'b')}\" when true",
-            "self.a.replace('a', 'b')",
-            "`replace` is not yet written in Lua",
+            "healthy \"{self.a.replace(self.b, 'b')}\" when true",
+            "self.b",
+            "in health, this takes a quoted string that is not empty",
         ),
-        ("healthy \"\" when int(self.a) > 1", "int(self.a)", "`int(…)` of a field is not yet written in Lua"),
+        (
+            "healthy \"\" when self.a.indexOf('x', 1) == 2",
+            "self.a.indexOf('x', 1)",
+            "`indexOf` from an offset has no Lua",
+        ),
         (
             "healthy \"{self.a.split('').join('-')}\" when true",
             "self.a.split('')",

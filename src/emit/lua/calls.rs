@@ -32,10 +32,9 @@ impl Cx<'_> {
         let value = match (name.node.as_str(), args.as_slice()) {
             ("size", [of]) => self.size(of)?,
             ("string", [of]) => self.string(of)?,
-            ("int" | "uint" | "double" | "bool", [of]) => self.convert(e, name, of)?,
+            ("int" | "uint" | "double" | "bool", [of]) => self.convert(name, of)?,
             ("join", [list]) => self.join(list, None)?,
             ("join", [list, separator]) => self.join(list, Some(separator))?,
-            ("split", [text, separator]) => self.split(e, name, text, separator)?,
             ("matches", _) => {
                 let help = "say it with `==`, `in`, `startsWith`, `endsWith` or `contains`";
                 return self.refuse(e.span, "Argo CD's Lua has no regular expressions", help);
@@ -47,13 +46,16 @@ impl Cx<'_> {
                     "rules say time with `for` and `within`",
                 );
             }
-            (word, _) => {
-                return self.refuse(
-                    e.span,
-                    format!("`{word}` is not yet written in Lua"),
-                    "leave it to the rules that read the object",
-                );
-            }
+            (word, args) => match self.text_call(e, name, args)? {
+                Some(made) => made,
+                None => {
+                    return self.refuse(
+                        e.span,
+                        format!("`{word}` has no Lua"),
+                        "leave it to the rules that read the object",
+                    );
+                }
+            },
         };
         Some(Out::Val(value))
     }
@@ -99,15 +101,6 @@ impl Cx<'_> {
         }
     }
 
-    fn convert(&mut self, e: &Expr, name: &Name, of: &Expr) -> Option<Val> {
-        let value = self.val(of)?;
-        match (name.node.as_str(), value.ty) {
-            ("int", Ty::Int) | ("double", Ty::Double) | ("bool", Ty::Bool) => Some(value),
-            ("double", Ty::Int) => Some(Val { ty: Ty::Double, ..value }),
-            (word, _) => self.refuse(e.span, format!("`{word}(…)` of a field is not yet written in Lua"), ""),
-        }
-    }
-
     fn join(&mut self, list: &Expr, separator: Option<&Expr>) -> Option<Val> {
         let list = self.val(list)?;
         let list = self.total(list);
@@ -126,20 +119,6 @@ impl Cx<'_> {
         })
     }
 
-    fn split(&mut self, e: &Expr, name: &Name, text: &Expr, separator: &Expr) -> Option<Val> {
-        let ExprNode::String(separator) = &separator.node else {
-            return self.refuse(separator.span, "in health, `split` takes a quoted separator", "");
-        };
-        if separator.is_empty() {
-            return self.refuse(e.span, "Lua cannot split a string into its characters", "");
-        }
-        self.open_libs.entry("split").or_insert(name.span);
-        let text = self.val(text)?;
-        let text = self.total(text);
-        let call = self.helper("split", vec![text.lua, L::string(separator)]);
-        Some(Val::maybe(call, Ty::List, text.absent, text.hint))
-    }
-
     fn make_optional(&mut self, e: &Expr, name: &Name, args: &[Expr]) -> Option<Out> {
         match (name.node.as_str(), args) {
             ("none", []) => {
@@ -150,6 +129,12 @@ impl Cx<'_> {
                 let value = self.val(value)?;
                 let v = self.total(value);
                 Some(Out::Opt(Opt { lua: v.lua, guard: v.guard, ty: v.ty, absent: v.absent, hint: v.hint }))
+            }
+            ("ofNonZeroValue", [value]) => {
+                let value = self.val(value)?;
+                let v = self.total(value);
+                let lua = self.helper("non_zero", vec![v.lua]);
+                Some(Out::Opt(Opt { lua, guard: v.guard, ty: v.ty, absent: v.absent, hint: v.hint }))
             }
             (word, _) => self.refuse(e.span, format!("`optional.{word}` has no Lua"), "write it with `? :`"),
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::code::{L, S, is_identifier};
-use super::helpers::HELPERS;
+use super::helpers;
 use super::value::{Out, Ty, Val};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::syntax::tree::Expr;
@@ -79,7 +79,7 @@ impl<'t> Cx<'t> {
     pub(super) fn new(lets: impl IntoIterator<Item = (&'t str, &'t Expr)>) -> Cx<'t> {
         let lets: Vec<Let<'t>> =
             lets.into_iter().map(|(name, expr)| Let { name, expr, truth: [None, None], value: None }).collect();
-        let names = TAKEN.iter().copied().chain(HELPERS.iter().map(|helper| helper.name));
+        let names = TAKEN.iter().copied().chain(helpers::all().map(|helper| helper.name));
         let mut names: BTreeSet<String> = names.map(str::to_owned).collect();
         // The names that the author chose are kept for what they name.
         names.extend(lets.iter().map(|l| l.name.to_owned()));
@@ -127,7 +127,7 @@ impl<'t> Cx<'t> {
 
     /// The name of a `let`, which is its own, if Lua allows it.
     pub(super) fn let_name(&mut self, name: &str) -> String {
-        let taken = TAKEN.contains(&name) || HELPERS.iter().any(|h| h.name == name) || !is_identifier(name);
+        let taken = TAKEN.contains(&name) || helpers::all().any(|h| h.name == name) || !is_identifier(name);
         let again = self.blocks.iter().flatten().any(|s| matches!(s, S::Local(other, _) if other == name));
         if taken || again { self.fresh(name) } else { name.to_owned() }
     }

@@ -228,6 +228,11 @@ impl Cx<'_> {
             let call = self.helper("add", vec![a.lua.clone(), b.lua.clone()]);
             return Some(Val::maybe(call, ty, a.absent, a.hint));
         }
+        if (a.ty == Ty::Double) != (b.ty == Ty::Double) {
+            // CEL adds no whole number to another one, and Lua cannot tell which the field is.
+            let help = "write `double(…)` around the field";
+            return self.refuse(e.span, "Lua cannot tell whole numbers from others", help);
+        }
         let whole = a.ty == Ty::Int || b.ty == Ty::Int;
         let (a, b) = (self.operand(a, whole)?, self.operand(b, whole)?);
         let ty = if whole { Ty::Int } else { Ty::Double };

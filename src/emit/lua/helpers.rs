@@ -3,15 +3,22 @@
 
 use std::collections::BTreeSet;
 
+use super::helpers_text::TEXT_HELPERS;
+
 /// One helper: its name, those that it uses, its text.
 pub(super) struct Helper {
     pub name: &'static str,
-    uses: &'static [&'static str],
-    text: &'static str,
+    pub uses: &'static [&'static str],
+    pub text: &'static str,
+}
+
+/// All, in the order in which they are printed.
+pub(super) fn all() -> impl DoubleEndedIterator<Item = &'static Helper> {
+    HELPERS.iter().chain(TEXT_HELPERS)
 }
 
 /// In the order in which they are printed: each after those that it uses.
-pub(super) const HELPERS: &[Helper] = &[
+const HELPERS: &[Helper] = &[
     Helper {
         name: "fields",
         uses: &[],
@@ -297,12 +304,12 @@ end
 /// The texts of the helpers in use and of those that they use, in order, an empty line after each.
 pub(super) fn print(used: &BTreeSet<&'static str>, out: &mut String) {
     let mut wanted = used.clone();
-    for helper in HELPERS.iter().rev() {
+    for helper in all().rev() {
         if wanted.contains(helper.name) {
             wanted.extend(helper.uses);
         }
     }
-    for helper in HELPERS.iter().filter(|helper| wanted.contains(helper.name)) {
+    for helper in all().filter(|helper| wanted.contains(helper.name)) {
         out.push_str(helper.text);
         out.push('\n');
     }

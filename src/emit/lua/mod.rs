@@ -8,7 +8,7 @@
 //! What Lua cannot tell: `{}` from `[]` (so a list where a map is expected reads as a map without fields), 1 from 1.0, whole
 //! numbers above 2^53. A message is not cut at the engine's limit.
 //!
-//! The way: `expr`, `access`, `calls`, `truth` make values (`value`) and conditions of expressions, with what they need noted in `cx`;
+//! The way: `expr`, `access`, `calls`, `strings`, `truth` make values (`value`) and conditions of expressions, with what they need noted in `cx`;
 //! `code` is the Lua in between, `print` its layout, `helpers` the functions that a script may bring along, `kstatus` the script of a
 //! kind without lines.
 
@@ -18,9 +18,11 @@ mod code;
 mod cx;
 mod expr;
 mod helpers;
+mod helpers_text;
 mod inline;
 mod kstatus;
 mod print;
+mod strings;
 mod truth;
 mod value;
 

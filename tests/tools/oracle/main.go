@@ -5,6 +5,7 @@
 //	{"lua": SCRIPT, "openLibs": BOOL, "object": OBJECT}   {"status": S, "message": M}          Argo CD's own Lua package
 //	{"flux": {"inProgress","failed","current"}, "object"} {"status": S, "message": M}          Flux's own evaluator
 //	{"cel": EXPRESSION, "object": OBJECT}                 {"value": V} or {"refused": WHY}     cel-go as Kubernetes sets it up
+//	{"bench": SCRIPT, "openLibs", "object"}               {"value": {"ours", "theirs", "bare"}}  what an evaluation costs in Argo CD
 //
 // Where an evaluation fails the answer is {"error": WHY}.
 package main
@@ -22,6 +23,7 @@ type request struct {
 	OpenLibs bool            `json:"openLibs"`
 	Flux     *fluxExprs      `json:"flux"`
 	Cel      *string         `json:"cel"`
+	Bench    *string         `json:"bench"`
 	Object   json.RawMessage `json:"object"`
 }
 
@@ -95,6 +97,8 @@ func decide(line []byte) (result answer) {
 		return inFlux(*asked.Flux, asked.Object)
 	case asked.Cel != nil:
 		return inCel(*asked.Cel, asked.Object)
+	case asked.Bench != nil:
+		return inBench(*asked.Bench, asked.OpenLibs, asked.Object)
 	}
-	return answer{Error: "a question has one of lua, flux, cel"}
+	return answer{Error: "a question has one of lua, flux, cel, bench"}
 }
