@@ -374,21 +374,25 @@ impl Controller {
         }
     }
 
-    /// Puts new rules in place, once nothing is in flight. As after a restart: the state as it may be stored, the rows as they are.
+    /// Puts new rules in place, once nothing is in flight. As after a restart: the state as it may be stored, the rows as they are; but
+    /// what is not stored yet is not taken for stored.
     fn swap_rules(&mut self) {
         if !self.flights.is_empty() {
             return;
         }
         let Some(rulebook) = self.next_rules.take() else { return };
         let now = self.env.clock.now();
-        let state = self.ledger.as_ref().map(|ledger| ledger.world().storable().0).unwrap_or_default();
-        self.rebuild(rulebook, state, now);
+        let ledger = match &self.ledger {
+            Some(old) => Ledger::reloaded(rulebook, old.world()),
+            None => Ledger::new(rulebook, State::default()),
+        };
+        self.rebuild(ledger, now);
         self.tenure.compare();
     }
 
     /// A new ledger over the rows that are held.
-    pub(super) fn rebuild(&mut self, rulebook: Arc<Rulebook>, state: State, now: Timestamp) {
-        let mut ledger = Ledger::new(rulebook.clone(), state);
+    pub(super) fn rebuild(&mut self, mut ledger: Ledger, now: Timestamp) {
+        let rulebook = ledger.rulebook().clone();
         ledger.world_mut().observe = self.options.observe;
         let old = self.ledger.take();
         self.kinds.follow(&rulebook, old.as_ref(), &mut ledger, now);

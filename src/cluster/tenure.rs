@@ -10,7 +10,7 @@ use super::controller::{Controller, Flight};
 use super::metrics::Id;
 use super::store::{Store, Stored};
 use super::writer::Outcome;
-use crate::engine::{Mark, State};
+use crate::engine::{Ledger, Mark, State};
 
 /// A state that cannot be read, or not be stored, is tried again so often.
 const AGAIN_SECONDS: u64 = 5;
@@ -146,7 +146,7 @@ impl Controller {
             tracing::info!(object = %name, marks = state.settled.len(), "state loaded");
         }
         let now = self.env.clock.now();
-        self.rebuild(rulebook, state, now);
+        self.rebuild(Ledger::new(rulebook, state), now);
         (self.tenure.phase, self.tenure.trouble, self.tenure.began) = (Phase::Loaded, None, began);
         self.tenure.used = true;
         self.tenure.stored = text.map(|text| (text, u64::MAX));

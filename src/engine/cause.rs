@@ -8,7 +8,7 @@ use super::decide::EPISODE;
 use super::judge::branches;
 use super::mark::recorded;
 use super::{Branch, Cause, How, Mark, World};
-use crate::rulebook::{Action, ObjectRef, Origin, Outcome, Rule, Rulebook, Verb};
+use crate::rulebook::{Action, KindIx, ObjectRef, Origin, Outcome, Rule, Rulebook, Verb};
 
 /// The identity of a finished run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,8 +19,10 @@ pub struct RunId {
     pub outcome: Outcome,
     /// What makes this run differ from the next of the same object; may be empty.
     pub completion: Arc<str>,
-    /// When it ended, if the object tells.
+    /// When it ended, if the object tells; a time that is still to come tells nothing.
     pub ended: Option<Timestamp>,
+    /// When its object was created.
+    pub created: Option<Timestamp>,
 }
 
 impl RunId {
@@ -41,29 +43,36 @@ impl RunId {
     }
 }
 
-/// The hash under which an event of a rule has its baseline. All rules of annotations share one: they come and go with their
-/// objects, and a run that began and ended while the controller was away must still count.
+/// The hash under which an event of a rule has its baseline. All rules of annotations on one kind share one: they come and go
+/// with their objects, and a run that began and ended while the controller was away must still count.
 #[must_use]
 pub fn event_item(rulebook: &Rulebook, rule: &Rule, term_text: &str) -> Mark {
-    if let Origin::Annotation(_) = rule.origin {
-        return annotations_item(rulebook);
+    if let Origin::Annotation(object) = &rule.origin {
+        return annotations_item(rulebook, object.kind);
     }
-    Mark::of(&["event", &rulebook.id, &rule.name, term_text])
+    let term = rule.terms.iter().find(|term| *term.text == *term_text);
+    let kind = term.map(|term| type_name(rulebook, term.source.kind)).unwrap_or_default();
+    Mark::of(&["event", &rulebook.id, &rule.name, term_text, &kind])
 }
 
 /// The hash under which an action of a rule has its baseline.
 #[must_use]
 pub fn action_item(rulebook: &Rulebook, rule: &Rule, branch: Branch, action: &Action) -> Mark {
-    if let Origin::Annotation(_) = rule.origin {
-        return annotations_item(rulebook);
+    if let Origin::Annotation(object) = &rule.origin {
+        return annotations_item(rulebook, object.kind);
     }
     Mark::of(&["action", &rulebook.id, &rule.name, branch_word(branch), &action.text])
 }
 
-/// The item of all rules of annotations.
+/// The item of all rules of annotations on objects of one kind.
 #[must_use]
-pub fn annotations_item(rulebook: &Rulebook) -> Mark {
-    Mark::of(&["annotations", &rulebook.id])
+pub fn annotations_item(rulebook: &Rulebook, kind: KindIx) -> Mark {
+    Mark::of(&["annotations", &rulebook.id, &type_name(rulebook, kind)])
+}
+
+/// `batch/Job`: what a short name stands for may change, and then its runs are others.
+fn type_name(rulebook: &Rulebook, kind: KindIx) -> String {
+    rulebook.kind(kind).map(|kind| format!("{}/{}", kind.group, kind.kind)).unwrap_or_default()
 }
 
 /// All items of a rule.

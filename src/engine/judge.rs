@@ -196,7 +196,8 @@ impl Context<'_> {
             Some(outcome) => {
                 let completion = cause.id.splitn(3, '/').nth(2).unwrap_or("");
                 let ended = cause.time.filter(|_| !cause.timeless);
-                let run = RunId { uid: cause.uid.clone(), outcome, completion: Arc::from(completion), ended };
+                let created = self.world.get(&cause.object).and_then(|entry| entry.row.created);
+                let run = RunId { uid: cause.uid.clone(), outcome, completion: Arc::from(completion), ended, created };
                 self.world.state.is_baseline(item, &run)
             }
             None => cause.time.is_none_or(|began| self.is_new_in_episode(item, began)),

@@ -2,6 +2,7 @@
 //!
 //! It only saves work: deciding everything anew gives the same.
 
+mod adopt;
 mod departed;
 mod due;
 mod outcome;
@@ -11,14 +12,13 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::cause::{annotations_item, items};
 use super::condition::{matches, members};
 use super::decide::{decide, rule_of};
 use super::gate::gates;
 use super::index::{Index, Touched};
-use super::record::{annotation_notes, application_of, validation_event, validation_item, wave_record};
+use super::record::{annotation_notes, application_of, validation_event, wave_record};
 use super::{Change, Effect, Gate, Intent, Listing, Mark, RuleId, Settle, Standing, State, Unit, Verdict, World};
-use crate::rulebook::{AppName, Honour, KindIx, ObjectRef, Rule, Rulebook};
+use crate::rulebook::{AppName, Honour, KindIx, ObjectRef, Rulebook};
 
 /// An Application's annotations are written at most this often.
 pub const STATUS_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
@@ -91,6 +91,16 @@ impl Ledger {
         world.set_episodic(episodic(&rulebook));
         world.ask_missing(&rulebook);
         Ledger::over(rulebook, world)
+    }
+
+    /// A ledger with other rules and an empty world, that remembers what the one before it did: as it may be stored, and which of it is not
+    /// stored yet.
+    #[must_use]
+    pub fn reloaded(rulebook: Arc<Rulebook>, old: &World) -> Ledger {
+        let (state, unsaved) = old.storable();
+        let mut ledger = Ledger::new(rulebook, state);
+        ledger.world.set_unsaved(unsaved);
+        ledger
     }
 
     /// A ledger over a given world, everything still to be decided.
@@ -372,33 +382,6 @@ impl Ledger {
             let intent = Intent { target: settle.on, effect: Effect::Event(event.clone()), firings: Vec::new() };
             self.tell.insert(event.mark, (intent, settle.marks));
         }
-    }
-
-    /// Rules whose kinds have all been listed and that have no baseline yet get it now.
-    fn adopt(&mut self, now: Timestamp) {
-        if !std::mem::take(&mut self.listing_changed) {
-            return;
-        }
-        let known = |kind: KindIx| self.world.listing(kind) != Listing::Pending;
-        let ready = |rule: &&Arc<Rule>| rule.terms.iter().all(|term| known(term.source.kind));
-        let mut all: BTreeSet<Mark> = BTreeSet::new();
-        if self.kinds.iter().copied().all(known) {
-            all.insert(annotations_item(&self.rulebook));
-            all.insert(validation_item(&self.rulebook));
-        }
-        for rule in self.rulebook.rules.iter().filter(ready) {
-            all.extend(items(&self.rulebook, rule));
-        }
-        if all.is_subset(&self.adopted) {
-            return;
-        }
-        let finished = self.world.finished();
-        let mut whole: BTreeSet<Mark> = self.rulebook.rules.iter().flat_map(|r| items(&self.rulebook, r)).collect();
-        whole.extend(all.iter().copied());
-        self.world.state.load(&all, &whole, &finished, now);
-        self.world.touch_state();
-        self.adopted = all;
-        self.decide_all();
     }
 
     fn records(&mut self, now: Timestamp) {

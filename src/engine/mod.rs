@@ -34,7 +34,7 @@ pub use mark::Mark;
 pub use record::{
     STATUS, SUMMARY, WAVE_COMPLETE, WAVE_FAILED, application_object, application_of, gates_key, notebook_kind,
 };
-pub use state::{How, Settled, State};
+pub use state::{BASELINE_RUNS_MAX, How, Settled, State};
 pub use types::{
     BACKOFF_DEFAULT, BACKOFF_MAX, Branch, Cause, DEADLINE_DEFAULT, Effect, EventDraft, Firing, Gate, Intent,
     MEMBERS_MAX, RETRIES_DEFAULT, Reason, RuleId, Settle, Standing, Unit, Verdict, later,

@@ -8,12 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Mark;
 use super::cause::RunId;
+use super::world::{CLOCK_SKEW, plus};
 
 /// The form of the JSON below.
 pub const STATE_VERSION: u32 = 1;
-/// Runs that ended so shortly before a baseline are named in it one by one, since clocks differ and seconds are coarse.
-pub const BASELINE_SKEW: SignedDuration = SignedDuration::from_mins(10);
-/// Runs named one by one in a baseline, at most.
+/// Runs named one by one in all baselines together, at most.
 pub const BASELINE_RUNS_MAX: usize = 4_000;
 /// Settled marks kept, at most: the oldest go first. A ConfigMap holds 1 MiB.
 pub const SETTLED_MAX: usize = 6_000;
@@ -55,15 +54,29 @@ pub struct Settled {
 /// The moment when rules, actions or events were first loaded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Load {
-    /// The latest end of a run that was there; runs that ended more than [`BASELINE_SKEW`] before it are baseline.
+    /// Runs that ended by then are baseline, whether they were there or not. [`CLOCK_SKEW`] before the load, so that those that ended
+    /// around it are named; later when there were too many to name.
     pub until: Option<Timestamp>,
-    /// When it was, for people and for episodes.
+    /// When it was.
     pub at: Timestamp,
-    /// Later runs that were there already, one by one.
+    /// Later runs that were there already, one by one; those that an earlier load names are not named again.
     pub runs: BTreeSet<Mark>,
+    /// Runs that do not tell when they ended are baseline if their object was created by then: there were too many to name them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Timestamp>,
     /// Episodes that had begun are baseline too: the state had been lost, so what they had brought about is not known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub episodes: bool,
+}
+
+impl Load {
+    /// Whether a run is older than this, by its times alone.
+    fn is_older(&self, run: &RunId) -> bool {
+        match run.ended {
+            Some(ended) => self.until.is_some_and(|until| ended <= until.min(plus(self.at, CLOCK_SKEW))),
+            None => run.created.zip(self.created).is_some_and(|(created, bound)| created <= bound),
+        }
+    }
 }
 
 /// What one rulebook remembers.
@@ -133,11 +146,16 @@ impl State {
     /// Whether a run was there when an item was first loaded. An item that was never loaded has no baseline yet: everything is.
     #[must_use]
     pub fn is_baseline(&self, item: Mark, run: &RunId) -> bool {
-        let Some(load) = self.items.get(&item).and_then(|index| self.loads.get(*index)) else {
+        let index = self.items.get(&item).copied();
+        let Some((index, load)) = index.and_then(|index| Some((index, self.loads.get(index)?))) else {
             return true;
         };
-        let old = |ended: Timestamp| load.until.is_some_and(|until| ended < minus(until, BASELINE_SKEW));
-        run.ended.is_some_and(old) || load.runs.contains(&run.mark())
+        load.is_older(run) || self.is_named(run.mark(), index)
+    }
+
+    /// Whether a run was there at a load or an earlier one.
+    fn is_named(&self, run: Mark, index: usize) -> bool {
+        self.loads.iter().take(index + 1).any(|load| load.runs.contains(&run))
     }
 
     /// When an item was first loaded.
@@ -168,14 +186,35 @@ impl State {
         for item in &early {
             self.early.remove(item);
         }
-        let load = baseline(finished, now);
+        let mut load = self.baseline(finished, now);
         for (new, episodes) in [(early, true), (later, false)] {
             if !new.is_empty() {
                 let index = self.loads.len();
-                self.loads.push(Load { episodes, ..load.clone() });
+                // What the first of the two names needs no name in the second.
+                self.loads.push(Load { episodes, runs: std::mem::take(&mut load.runs), ..load.clone() });
                 self.items.extend(new.into_iter().map(|item| (item, index)));
             }
         }
+    }
+
+    /// The runs that have ended, as a baseline: the old ones by their time, the others by name as far as there is room.
+    fn baseline(&self, finished: &[RunId], now: Timestamp) -> Load {
+        let old = minus(now, CLOCK_SKEW);
+        let known = |run: &RunId| self.loads.iter().any(|load| load.runs.contains(&run.mark()));
+        let recent = finished.iter().filter(|run| run.ended.is_none_or(|ended| ended > old) && !known(run));
+        let (mut timed, mut timeless): (Vec<&RunId>, Vec<&RunId>) = recent.partition(|run| run.ended.is_some());
+        let named: usize = self.loads.iter().map(|load| load.runs.len()).sum();
+        let room = BASELINE_RUNS_MAX.saturating_sub(named);
+        let mut load = Load { until: Some(old), at: now, ..Load::default() };
+        if timed.len() + timeless.len() > room {
+            load.created = timeless.iter().filter_map(|run| run.created).max();
+            timeless.clear();
+        }
+        timed.sort_by_key(|run| std::cmp::Reverse(run.ended));
+        load.until = timed.get(room).and_then(|run| run.ended).or(load.until);
+        timed.truncate(room);
+        load.runs = timed.into_iter().chain(timeless).map(RunId::mark).collect();
+        load
     }
 
     /// Marks firings as dealt with; a mark that is settled stays as it is. `timeless`: their cause has no time of its own.
@@ -190,16 +229,7 @@ impl State {
     pub fn prune(&mut self, items: &BTreeSet<Mark>, deadline_longest: Duration, now: Timestamp) {
         self.items.retain(|item, _| items.contains(item));
         self.departed.retain(|item, _| items.contains(item));
-        let used: BTreeSet<usize> = self.items.values().copied().collect();
-        let moved: BTreeMap<usize, usize> = used.iter().enumerate().map(|(new, old)| (*old, new)).collect();
-        let mut index = 0;
-        self.loads.retain(|_| {
-            index += 1;
-            used.contains(&(index - 1))
-        });
-        for load in self.items.values_mut() {
-            *load = moved.get(load).copied().unwrap_or(0);
-        }
+        self.drop_loads();
         let keep = SETTLED_KEEP.max(deadline_longest.saturating_mul(2));
         let mut horizon = minus(now, SignedDuration::try_from(keep).unwrap_or(SignedDuration::MAX));
         if self.settled.len() > SETTLED_MAX {
@@ -215,6 +245,22 @@ impl State {
         }
     }
 
+    /// Drops loads that no item has any more. What they name stays named for the loads after them.
+    fn drop_loads(&mut self) {
+        let used: BTreeSet<usize> = self.items.values().copied().collect();
+        let moved: BTreeMap<usize, usize> = used.iter().enumerate().map(|(new, old)| (*old, new)).collect();
+        let mut runs = BTreeSet::new();
+        for (index, mut load) in std::mem::take(&mut self.loads).into_iter().enumerate() {
+            runs.append(&mut load.runs);
+            if used.contains(&index) {
+                self.loads.push(Load { runs: std::mem::take(&mut runs), ..load });
+            }
+        }
+        for load in self.items.values_mut() {
+            *load = moved.get(load).copied().unwrap_or(0);
+        }
+    }
+
     /// Whether a cause is so old that it is over, whatever marks are there: those of an item that was loaded since are all kept.
     #[must_use]
     pub fn is_dealt_with(&self, item: Mark, cause: Option<Timestamp>) -> bool {
@@ -222,19 +268,6 @@ impl State {
             |cause: Timestamp, until: Timestamp| cause < until && self.loaded(item).is_none_or(|loaded| loaded < until);
         cause.zip(self.dealt_until).is_some_and(|(cause, until)| over(cause, until))
     }
-}
-
-/// The runs that have ended, as a baseline.
-fn baseline(finished: &[RunId], now: Timestamp) -> Load {
-    let until = finished.iter().filter_map(|run| run.ended).max();
-    let recent = |run: &&RunId| match (run.ended, until) {
-        (Some(ended), Some(until)) => ended >= minus(until, BASELINE_SKEW),
-        _ => true,
-    };
-    let mut runs: Vec<&RunId> = finished.iter().filter(recent).collect();
-    runs.sort_by_key(|run| std::cmp::Reverse(run.ended));
-    runs.truncate(BASELINE_RUNS_MAX);
-    Load { until, at: now, runs: runs.into_iter().map(RunId::mark).collect(), episodes: false }
 }
 
 fn minus(time: Timestamp, duration: SignedDuration) -> Timestamp {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::cause::RunId;
 use super::condition::episode_key;
@@ -108,6 +108,8 @@ pub struct Annotated {
     pub refusals: Vec<String>,
 }
 
+/// Clocks differ by so much, at most. An end that is later than that is a mistake of whoever wrote it, and counts as not told.
+pub const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(10);
 /// States whose beginning is remembered, at most.
 pub const EPISODES_MAX: usize = 5_000;
 /// `mlops.dev/on-success-trigger`
@@ -217,7 +219,8 @@ impl World {
             uid: row.uid.clone(),
             outcome: run.outcome,
             completion: run.completion,
-            ended: run.ended,
+            ended: run.ended.filter(|ended| *ended <= plus(now, CLOCK_SKEW)),
+            created: row.created,
         });
         let same = before.filter(|e| e.health.status == health.status && e.row.uid == row.uid).map(|e| e.since);
         if let Some(entry) = before.filter(|_| same.is_none()).cloned() {
@@ -307,6 +310,11 @@ impl World {
         let mut state = self.state.clone();
         state.settled.retain(|mark, _| !self.untold.contains(mark));
         (state, self.unsaved.difference(&self.untold).copied().collect())
+    }
+
+    /// These marks are settled, and not in the stored state yet.
+    pub(super) fn set_unsaved(&mut self, marks: BTreeSet<Mark>) {
+        self.unsaved = marks;
     }
 
     /// These marks are in the stored state.
@@ -423,4 +431,9 @@ impl Attempt {
 fn is_older(row: &Row, held: &Row) -> bool {
     let number = |row: &Row| row.resource_version.parse::<u128>().ok();
     row.uid == held.uid && number(row).zip(number(held)).is_some_and(|(new, old)| new < old)
+}
+
+/// `time + duration`, at the far end of time if it overflows.
+pub(super) fn plus(time: Timestamp, duration: SignedDuration) -> Timestamp {
+    time.saturating_add(duration).unwrap_or(Timestamp::MAX)
 }

@@ -181,6 +181,30 @@ async fn a_kind_whose_crd_is_missing_is_waited_for_and_shown() {
     replica.stop().await;
 }
 
+/// A CRD that is installed or upgraded later brings runs that ended before: they are the baseline, as those of a new rule are.
+#[tokio::test(start_paused = true)]
+async fn runs_that_ended_before_their_kind_was_served_do_not_fire_and_those_after_it_do() {
+    let stage = Stage::new();
+    let rules = "kind thing = a.io/v1 Thing (things) runs to completion {\n healthy \"ok\" when self.?status.?phase.orValue(\"\") == \"Done\"\n \
+                 progressing \"\" otherwise\n completion self.status.completionTime\n}\nwhen thing t succeeds then restart isvc fraud\n";
+    let replica = stage.start("a", rules);
+    seconds(3600).await;
+    stage.server.put(crd("a.io", "v1", "Thing", "things", false)).unwrap();
+    let thing = |time: &str| {
+        json!({"apiVersion": "a.io/v1", "kind": "Thing", "metadata": {"name": "t", "namespace": "team"},
+            "status": {"phase": "Done", "completionTime": time}})
+    };
+    stage.server.put(thing("2026-03-01T08:30:00Z")).unwrap();
+    seconds(60).await;
+    assert_eq!(stage.marks("fraud"), 0);
+    stage.server.delete("a.io/v1", "Thing", "team", "t").unwrap();
+    seconds(60).await;
+    stage.server.put(thing(&stage.now())).unwrap();
+    seconds(5).await;
+    assert_eq!(stage.marks("fraud"), 1);
+    replica.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_other_replica_takes_over_what_the_first_left_undone() {
     let stage = Stage::new();

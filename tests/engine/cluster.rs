@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use tidegate::engine::{Change, Effect, Failure, Gate, Intent, Ledger, Listing, State, WriteOp, writes};
 use tidegate::expr::{Interner, Truth};
-use tidegate::facts::Row;
+use tidegate::facts::{KindFields, Row};
 use tidegate::rulebook::{self, KindIx, ObjectRef, Rulebook};
 
 /// When every story begins.
@@ -25,12 +25,15 @@ pub struct Cluster {
     stored: String,
     pub now: Timestamp,
     versions: u64,
+    /// What is kept of each kind.
+    keeps: BTreeMap<KindIx, KindFields>,
 }
 
 impl Cluster {
     pub fn new(rules: &str) -> Result<Cluster, String> {
         let ledger = Ledger::new(compile(rules)?, State::fresh());
         let mut cluster = Cluster {
+            keeps: ledger.rulebook().fields(),
             ledger,
             objects: BTreeMap::new(),
             events: BTreeSet::new(),
@@ -55,9 +58,15 @@ impl Cluster {
             ObjectRef { kind: kind.expect("a kind that the new rules lack"), ..object.clone() }
         };
         self.objects = self.objects.iter().map(|(object, json)| (moved(object), json.clone())).collect();
-        self.ledger = Ledger::new(new, self.ledger.world().storable().0);
+        self.keeps = new.fields();
+        self.ledger = Ledger::reloaded(new, self.ledger.world());
         self.list();
         Ok(self)
+    }
+
+    /// The kind of a short name.
+    pub fn kind(&self, short: &str) -> KindIx {
+        self.rulebook().kind_by_short(short).unwrap_or_else(|| panic!("no kind `{short}`"))
     }
 
     pub fn rulebook(&self) -> Arc<Rulebook> {
@@ -82,8 +91,8 @@ impl Cluster {
     }
 
     pub fn show(&mut self, object: &ObjectRef) {
-        let Some(keep) = self.rulebook().fields().remove(&object.kind) else { return };
-        let row = Row::from_json(&self.objects[object], &keep, &mut Interner::new()).unwrap();
+        let Some(keep) = self.keeps.get(&object.kind) else { return };
+        let row = Row::from_json(&self.objects[object], keep, &mut Interner::new()).unwrap();
         self.ledger.change(Change::Upsert(object.kind, Box::new(row)), self.now);
     }
 

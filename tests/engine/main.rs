@@ -12,3 +12,4 @@
 mod cluster;
 mod invariants;
 mod meaning;
+mod state;

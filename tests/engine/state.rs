@@ -1,0 +1,174 @@
+//! What is remembered: baselines of what was there before, and what keeps the state small.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value as Json, json};
+use tidegate::engine::{Ledger, Listing, State};
+
+use crate::cluster::{Cluster, START};
+
+pub fn at(minutes: i64) -> Timestamp {
+    START.parse::<Timestamp>().unwrap() + SignedDuration::from_mins(minutes)
+}
+
+/// A Job with the label `team=ml` that ended in a minute.
+pub fn ended(name: &str, good: bool, minute: i64) -> Json {
+    let time = at(minute).to_string();
+    let condition = |kind: &str| json!([{"type": kind, "status": "True", "lastTransitionTime": time}]);
+    let status = match good {
+        true => json!({"completionTime": time, "conditions": condition("Complete")}),
+        false => json!({"conditions": condition("Failed")}),
+    };
+    let metadata = json!({"name": name, "labels": {"team": "ml"}});
+    json!({"apiVersion": "batch/v1", "kind": "Job", "status": status, "metadata": metadata})
+}
+
+/// An old InferenceService.
+pub fn isvc(name: &str) -> Json {
+    let metadata = json!({"name": name, "creationTimestamp": "2020-01-01T00:00:00Z"});
+    json!({"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": metadata})
+}
+
+/// A kind whose runs do not tell when they ended.
+pub const THINGS: &str = "kind thing = a.io/v1 Thing (things) runs to completion {\n \
+    healthy \"\" when self.?status.?done.orValue(false)\n progressing \"\" otherwise\n}\n";
+
+const RESTART: &str = "restart isvc default/x because job default/a succeeded";
+
+/// A cluster whose API server does not serve Jobs when the rules are loaded.
+fn without_jobs(rules: &str) -> Cluster {
+    let mut cluster = Cluster::new(rules).unwrap();
+    let (rulebook, job) = (cluster.rulebook(), cluster.kind("job"));
+    cluster.ledger = Ledger::new(rulebook.clone(), State::fresh());
+    for kind in rulebook.fields().into_keys() {
+        cluster.ledger.set_listing(kind, if kind == job { Listing::Absent } else { Listing::Listed });
+    }
+    cluster.apply_json(isvc("x"));
+    cluster
+}
+
+#[test]
+fn what_a_kind_holds_when_it_is_first_served_was_there_before_the_rule() {
+    let mut cluster = without_jobs("when job a succeeds then restart isvc x");
+    let job = cluster.kind("job");
+    cluster.pass(at(600));
+    cluster.put_quietly(ended("a", true, 595));
+    cluster.ledger.set_listing(job, Listing::Listed);
+    cluster.pass(at(700));
+    assert_eq!(cluster.log, [""; 0], "it ended before the kind was served");
+    cluster.delete("job default/a");
+    cluster.apply_json(ended("a", true, 700));
+    assert_eq!(cluster.log, [RESTART]);
+}
+
+#[test]
+fn a_side_of_or_does_not_wait_for_the_kind_of_the_other() {
+    let rules = format!("{THINGS}rule r {{ when job a succeeds or thing t succeeds; then restart isvc x }}");
+    let mut cluster = Cluster::new(&rules).unwrap();
+    let (rulebook, kind) = (cluster.rulebook(), cluster.kind("thing"));
+    cluster.ledger = Ledger::new(rulebook.clone(), State::fresh());
+    for other in rulebook.fields().into_keys() {
+        cluster.ledger.set_listing(other, if other == kind { Listing::Absent } else { Listing::Listed });
+    }
+    cluster.apply_json(isvc("x"));
+    cluster.apply_json(ended("a", true, 0));
+    assert_eq!(cluster.log, [RESTART]);
+}
+
+#[test]
+fn a_name_that_comes_to_stand_for_another_kind_begins_anew() {
+    let rules = |kind: &str| {
+        format!(
+            "kind thing = a.io/v1 {kind} ({}s) runs to completion {{\n healthy \"\" when self.?status.?done.orValue(false)\n progressing \"\" otherwise\n \
+             completion self.status.completionTime\n}}\nwhen thing t succeeds then notify done \"done\"\n",
+            kind.to_lowercase()
+        )
+    };
+    let mut cluster = Cluster::new(&rules("Wrong")).unwrap();
+    cluster.pass(at(60));
+    cluster = cluster.reload(&rules("Right")).unwrap();
+    let kind = cluster.kind("thing");
+    // What the new list holds had finished after the rule was first loaded, and before it meant this kind.
+    cluster.ledger = Ledger::reloaded(cluster.rulebook(), cluster.ledger.world());
+    for other in cluster.rulebook().fields().into_keys() {
+        cluster.ledger.set_listing(other, if other == kind { Listing::Pending } else { Listing::Listed });
+    }
+    let status = json!({"done": true, "completionTime": at(30).to_string()});
+    cluster.put_quietly(json!({"apiVersion": "a.io/v1", "kind": "Right", "metadata": {"name": "t"}, "status": status}));
+    cluster.ledger.set_listing(kind, Listing::Listed);
+    cluster.pass(at(120));
+    assert_eq!(cluster.log, [""; 0]);
+}
+
+#[test]
+fn a_run_that_appears_after_the_load_but_ended_long_before_it_is_baseline() {
+    let mut cluster = Cluster::new("when job a succeeds then restart isvc x").unwrap();
+    cluster.apply_json(isvc("x"));
+    cluster.pass(at(30));
+    // Restored from a backup.
+    cluster.apply_json(ended("a", true, -60));
+    cluster.pass(at(60));
+    assert_eq!(cluster.log, [""; 0]);
+}
+
+#[test]
+fn a_completion_time_in_the_future_silences_no_rule_and_waits_no_longer_than_others() {
+    for minutes in [60, 60 * 24 * 365 * 70] {
+        let mut cluster = Cluster::new("when job other succeeds then restart isvc x").unwrap();
+        cluster.apply_json(isvc("x"));
+        cluster.apply_json(ended("skewed", true, minutes));
+        let rules = "when job a succeeds then restart isvc x\nwhen job b succeeds then restart isvc absent";
+        cluster = cluster.reload(rules).unwrap();
+        cluster.pass(at(20));
+        cluster.apply_json(ended("a", true, 20));
+        assert_eq!(cluster.log, [RESTART]);
+        cluster.log.clear();
+        cluster.apply_json(ended("b", true, 30 + minutes));
+        cluster.pass(at(60 * 60));
+        assert_eq!(cluster.log.len(), 1, "{:?}", cluster.log);
+        assert!(cluster.log[0].starts_with("Event ActionGivenUp on job default/b"), "{:?}", cluster.log);
+    }
+}
+
+#[test]
+fn more_finished_runs_than_can_be_named_are_baseline_all_the_same() {
+    let rules = format!(
+        "{THINGS}rule r {{ when any thing succeeds; then notify done \"done\" }}\n\
+         rule j {{ when any job with label team=ml fails; then notify failed \"failed\" }}"
+    );
+    let mut cluster = Cluster::new(&rules).unwrap();
+    let rulebook = cluster.rulebook();
+    cluster.now = at(1);
+    for n in 0..tidegate::engine::BASELINE_RUNS_MAX + 500 {
+        let thing = json!({"apiVersion": "a.io/v1", "kind": "Thing", "metadata": {"name": format!("t{n}")}, "status": {"done": true}});
+        cluster.put_quietly(thing);
+        cluster.put_quietly(ended(&format!("j{n}"), false, 0));
+    }
+    cluster.ledger = Ledger::new(rulebook, State::fresh());
+    cluster.list();
+    assert_eq!(cluster.log.len(), 0, "{:?}", cluster.log.first());
+    let named: usize = cluster.ledger.world().state.loads.iter().map(|load| load.runs.len()).sum();
+    assert!(named <= tidegate::engine::BASELINE_RUNS_MAX);
+    // What comes after it counts.
+    cluster.now = at(5);
+    cluster.put_quietly(
+        json!({"apiVersion": "a.io/v1", "kind": "Thing", "metadata": {"name": "new"}, "status": {"done": true}}),
+    );
+    cluster.put_quietly(ended("new", false, 5));
+    cluster.settle();
+    assert_eq!(cluster.log, ["failed Failed on job default/new: failed", "done Done on thing default/new: done"]);
+}
+
+#[test]
+fn what_is_stored_nowhere_is_not_taken_for_stored_after_a_reload() {
+    let rules = "when job a succeeds then restart isvc x";
+    let mut cluster = Cluster::new(rules).unwrap();
+    cluster.apply_json(isvc("x"));
+    cluster.apply_json(ended("a", true, 0));
+    let mark = *cluster.ledger.world().state.settled.keys().next().unwrap();
+    assert!(!cluster.ledger.world().is_saved(mark));
+    cluster = cluster.reload(&format!("{rules}\nwhen job b succeeds then restart isvc x")).unwrap();
+    assert!(!cluster.ledger.world().is_saved(mark), "its target's record is still needed");
+    let (_, marks) = cluster.ledger.world().storable();
+    cluster.ledger.world_mut().saved(&marks);
+    assert!(cluster.ledger.world().is_saved(mark));
+}
