@@ -11,6 +11,7 @@ pub mod engine;
 pub mod expr;
 pub mod facts;
 pub mod graph;
+pub mod lint;
 pub mod manifests;
 pub mod rehearse;
 pub mod rulebook;

@@ -16,6 +16,7 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
     ("graph", &["diagnostic", "expr", "facts", "manifests", "rulebook", "syntax"], false),
     ("engine", &["expr", "facts", "rulebook", "syntax"], false),
     ("emit", &["diagnostic", "expr", "graph", "rulebook", "syntax"], false),
+    ("lint", &["diagnostic", "emit", "expr", "graph", "rulebook", "syntax"], false),
     ("cluster", &["diagnostic", "engine", "expr", "facts", "rulebook"], true),
     ("rehearse", &["cluster", "diagnostic", "engine", "expr", "facts", "manifests", "rulebook", "syntax"], true),
     (
@@ -28,6 +29,7 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
             "expr",
             "facts",
             "graph",
+            "lint",
             "manifests",
             "rehearse",
             "rulebook",

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::format::FormatArg;
 use super::rulebook::{self, RulebookArgs, has_errors};
 use super::{Exit, Format, Out, report};
+use crate::{diagnostic, lint};
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
@@ -24,7 +25,11 @@ pub struct Args {
 /// When the files cannot be read.
 pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
     let format = args.format.resolve(out);
-    let compiled = rulebook::compile(&args.rules, &args.rulebook)?;
+    let mut compiled = rulebook::compile(&args.rules, &args.rulebook)?;
+    if let Some(rulebook) = &compiled.rulebook {
+        compiled.diagnostics.extend(lint::lint(rulebook, &compiled.trees));
+        diagnostic::sort(&mut compiled.diagnostics);
+    }
     let diagnostics = &compiled.diagnostics;
     if format == Format::Human {
         rulebook::say(&compiled.sources, diagnostics, format, out);
@@ -33,6 +38,7 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
     }
     if let Some(rulebook) = &compiled.rulebook
         && format == Format::Human
+        && !has_errors(diagnostics)
     {
         let own = rulebook.kinds.iter().filter(|kind| !kind.builtin).count();
         let counts = [

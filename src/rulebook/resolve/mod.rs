@@ -76,6 +76,8 @@ pub struct Compiled {
     pub rulebook: Option<Rulebook>,
     /// The scenarios in all files, in order.
     pub scenarios: Vec<tree::ScenarioDecl>,
+    /// The trees of the user's files, in the order of their names, without the scenarios.
+    pub trees: Vec<tree::File>,
 }
 
 /// Parses and resolves rule files, given as (name, text). The order in which they are given does not matter.
@@ -94,12 +96,15 @@ pub fn load(files: impl IntoIterator<Item = (String, String)>, options: &Options
     diagnostic::sort(&mut diagnostics);
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let mut scenarios = Vec::new();
-    for statement in trees.iter_mut().flat_map(|file| std::mem::take(&mut file.statements)) {
-        if let Statement::Scenario(scenario) = statement {
-            scenarios.push(scenario);
+    for file in &mut trees {
+        for statement in std::mem::take(&mut file.statements) {
+            match statement {
+                Statement::Scenario(scenario) => scenarios.push(scenario),
+                other => file.statements.push(other),
+            }
         }
     }
-    Compiled { sources, diagnostics, rulebook: rulebook.filter(|_| !failed), scenarios }
+    Compiled { sources, diagnostics, rulebook: rulebook.filter(|_| !failed), scenarios, trees }
 }
 
 /// A condition alone, as `tidegate wait` asks it, over the kinds and models of rule files: a rulebook whose only rule is named `wait`
