@@ -14,7 +14,7 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
     ("rulebook", &["diagnostic", "expr", "facts", "syntax"], false),
     ("manifests", &["diagnostic"], false),
     ("graph", &["diagnostic", "expr", "facts", "manifests", "rulebook", "syntax"], false),
-    ("engine", &["expr", "facts", "rulebook", "syntax"], false),
+    ("engine", &["diagnostic", "expr", "facts", "rulebook", "syntax"], false),
     ("emit", &["diagnostic", "expr", "graph", "rulebook", "syntax"], false),
     ("lint", &["diagnostic", "emit", "expr", "graph", "rulebook", "syntax"], false),
     ("cluster", &["diagnostic", "engine", "expr", "facts", "rulebook"], true),

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::kinds::{Kinds, resource};
 use super::metrics::{Id, Metrics};
+use super::request::shortened;
 use super::resource::Resource;
 use super::writer::{Order, Outcome, Place};
 use crate::engine::{Effect, Failure, Intent, Ledger, RuleId, Would, Write, WriteOp, writes};
@@ -89,7 +90,8 @@ impl Told {
 
 /// One line for each firing; for tidegate's own records one line at a lower level.
 fn log(rulebook: &Rulebook, metrics: &Metrics, intent: &Intent, told: &Told) {
-    let target = rulebook.say(&intent.target);
+    // Not `target`: so the JSON log calls the module.
+    let on = rulebook.say(&intent.target);
     for firing in &intent.firings {
         let annotation = matches!(firing.unit.rule, RuleId::Annotation(..));
         let (rule, action): (&str, &str) =
@@ -98,12 +100,12 @@ fn log(rulebook: &Rulebook, metrics: &Metrics, intent: &Intent, told: &Told) {
         let causes: Vec<&str> = firing.causes.iter().map(|cause| cause.text.as_str()).collect();
         let causes = causes.join(", ");
         match told.result {
-            "done" => tracing::info!(rule = %firing.rule, action = firing.text, target, causes, "done"),
+            "done" => tracing::info!(rule = %firing.rule, action = firing.text, on, causes, "done"),
             "refused" => {
-                tracing::error!(rule = %firing.rule, action = firing.text, target, causes, why = told.why, "refused");
+                tracing::error!(rule = %firing.rule, action = firing.text, on, causes, why = told.why, "refused");
             }
             result => {
-                tracing::warn!(rule = %firing.rule, action = firing.text, target, causes, result, why = told.why, "not done yet");
+                tracing::warn!(rule = %firing.rule, action = firing.text, on, causes, result, why = told.why, "not done yet");
             }
         }
     }
@@ -111,9 +113,9 @@ fn log(rulebook: &Rulebook, metrics: &Metrics, intent: &Intent, told: &Told) {
         let what = own(&intent.effect);
         metrics.count(Id::Actions, &["tidegate", what, told.result]);
         match told.result {
-            "refused" => tracing::error!(what, target, why = told.why, "refused"),
-            "done" => tracing::debug!(what, target, "done"),
-            result => tracing::debug!(what, target, result, why = told.why, "not done yet"),
+            "refused" => tracing::error!(what, on, why = told.why, "refused"),
+            "done" => tracing::debug!(what, on, "done"),
+            result => tracing::debug!(what, on, result, why = told.why, "not done yet"),
         }
     }
 }
@@ -148,7 +150,7 @@ pub fn observed(
 ) {
     let target = ledger.rulebook().say(&intent.target);
     if let Effect::Event(draft) = &intent.effect {
-        tracing::debug!(on = target, reason = draft.reason, message = draft.message, "observe: no Event");
+        tracing::debug!(on = target, reason = draft.reason, text = shortened(&draft.message), "observe: no Event");
         ledger.done(intent, now);
         return;
     }
@@ -158,7 +160,8 @@ pub fn observed(
     }
     for order in orders(ledger, intent) {
         if let Order::Merge(_, patch) | Order::Create(_, patch) = order {
-            tracing::info!(target, what = own(&intent.effect), %patch, "observe: would be written");
+            let patch = shortened(&patch.to_string());
+            tracing::info!(on = target, what = own(&intent.effect), patch, "observe: would be written");
         }
     }
     last.insert(key, intent.effect.clone());

@@ -11,6 +11,7 @@
 
 mod controller;
 mod faults;
+mod hostile;
 mod lease;
 mod reload;
 mod stage;

@@ -13,6 +13,7 @@
 mod support;
 
 mod hostile;
+mod rules;
 mod run;
 mod stage;
 mod wait;

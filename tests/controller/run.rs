@@ -43,41 +43,6 @@ async fn a_job_that_succeeds_restarts_the_service_once() {
 }
 
 #[tokio::test]
-async fn rules_are_read_again_when_the_configmap_changes_and_bad_ones_are_refused() {
-    let Some(cluster) = CLUSTER.get("rules_are_read_again_when_the_configmap_changes_and_bad_ones_are_refused") else {
-        return;
-    };
-    let more = format!("{SENTENCE}when job train-other succeeds then restart isvc fraud\n");
-    // New rules may need new rights, so these come first.
-    let install = Install { rules: SENTENCE, rights_for: Some(&more), ..Install::default() };
-    let stage = Stage::with(cluster, "reload", &install).await;
-    stage.service("fraud").await;
-    stage.job("train-fraud").await;
-    stage.job("train-other").await;
-    let controller = stage.start("a").await;
-    controller.until_leads().await;
-    next_second().await;
-    stage.rules("when job train-fraud suceeds then restart isvc fraud\n");
-    controller.until("it refused", async || controller.metric("tidegate_rules_refused_total") == Some(1.0)).await;
-    assert!(
-        controller.status()["rules"]["refused"][0].as_str().unwrap().contains("suceeds"),
-        "{:#}",
-        controller.status()
-    );
-    let told = "ConfigMap tidegate-state-default RulesRefused".to_owned();
-    controller.until("it said so", async || stage.events().await.contains(&told)).await;
-    stage.succeed("train-fraud").await;
-    controller.until("the last good rules stay", async || stage.restarts("fraud").await.0 == 2).await;
-    stage.rules(&more);
-    controller.until("it took the new rules", async || controller.status()["rules"]["count"] == 2).await;
-    stage.succeed("train-other").await;
-    controller.until("the new rule acts", async || stage.restarts("fraud").await.0 == 3).await;
-    std::fs::remove_dir_all(&stage.deployed.rules).unwrap();
-    controller.until("it noticed", async || controller.metric("tidegate_rules_good") == Some(0.0)).await;
-    assert_eq!(controller.get("/readyz").map(|(code, _)| code), Some(200));
-}
-
-#[tokio::test]
 async fn the_other_replica_takes_over_when_the_leader_dies() {
     let Some(cluster) = CLUSTER.get("the_other_replica_takes_over_when_the_leader_dies") else { return };
     let stage = Stage::new(cluster, "handover", SENTENCE).await;

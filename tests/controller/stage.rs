@@ -67,6 +67,14 @@ impl<'a> Stage<'a> {
         self.jobs().create(&PostParams::default(), &serde_json::from_value(job).unwrap()).await.unwrap();
     }
 
+    pub async fn notebook(&self, name: &str) {
+        let spec = json!({"notebook": {"git": {"url": "https://example.org/n.git", "ref": "main"}, "path": "n.ipynb"},
+            "podConfig": {"containerImage": "example.org/notebook:1"}});
+        let notebook = json!({"apiVersion": "mlops.mlops.dev/v1alpha1", "kind": "NotebookValidationJob",
+            "metadata": {"name": name}, "spec": spec});
+        objects::create(&self.admin, &self.namespace, notebook).await;
+    }
+
     /// What the job controller writes when the last pod has ended.
     pub async fn succeed(&self, name: &str) {
         let now = k8s_openapi::jiff::Timestamp::now();
@@ -96,18 +104,24 @@ impl<'a> Stage<'a> {
         (isvc.metadata.generation.unwrap_or(0), isvc.data["spec"]["predictor"]["annotations"].clone())
     }
 
+    /// Kind, name and reason of each Event, in order.
     pub async fn events(&self) -> Vec<String> {
+        self.told().await.into_iter().map(|(what, _)| what).collect()
+    }
+
+    /// Kind, name and reason of each Event, and its message; in order.
+    pub async fn told(&self) -> Vec<(String, String)> {
         let of = async |namespace: &str| {
             Api::<Event>::namespaced(self.admin.clone(), namespace).list(&ListParams::default()).await.unwrap().items
         };
         let mut events = of(&self.namespace).await;
         events.extend(of(&self.deployed.namespace).await);
-        let line = |event: &Event| {
-            let on = &event.involved_object;
-            let text = |text: &Option<String>| text.clone().unwrap_or_default();
-            format!("{} {} {}", text(&on.kind), text(&on.name), text(&event.reason))
+        let line = |event: Event| {
+            let on = event.involved_object;
+            let what = format!("{} {} {}", on.kind.unwrap(), on.name.unwrap(), event.reason.unwrap());
+            (what, event.message.unwrap())
         };
-        let mut lines: Vec<String> = events.iter().map(line).collect();
+        let mut lines: Vec<(String, String)> = events.into_iter().map(line).collect();
         lines.sort();
         lines
     }

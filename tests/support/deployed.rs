@@ -21,7 +21,7 @@ use super::scratch::Process;
 pub struct Install<'a> {
     /// The namespace of the rules, and the only one that is watched.
     pub watched: &'a str,
-    /// `rules/rules.tide`, after a line that names that namespace.
+    /// `rules/rules.tide`, after a line that names that namespace, which stands where they say `NAMESPACE`.
     pub rules: &'a str,
     /// The rules that the rights are made for, if others: an administrator who has not made them again yet, or has beforehand.
     pub rights_for: Option<&'a str>,
@@ -184,7 +184,7 @@ async fn argocd_namespace(admin: &Client) {
 }
 
 fn with_namespace(namespace: &str, rules: &str) -> String {
-    format!("namespace {namespace}\n{rules}")
+    format!("namespace {namespace}\n{}", rules.replace("NAMESPACE", namespace))
 }
 
 /// Steps 1 and 2 of docs/deploy.md: a copy for another namespace, which watches another namespace.
