@@ -1,6 +1,7 @@
 //! Acting: the next action of a branch, once it has been decided.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -52,7 +53,7 @@ pub fn next_action(ctx: &Context<'_>, unit: &Unit, branch: Branch, causes: &[Cau
     };
     let mut next = Next::standing(Standing::Done);
     for (number, action) in actions.iter().enumerate() {
-        let step = Step { ctx, unit, branch, number, action, causes };
+        let step = Step { ctx, unit, branch, number, action, causes, again: None };
         if step.stopped_before() {
             next.settle.extend(step.skip_rest());
             next.standing = Standing::Refused(format!("{}: refused before", action.text));
@@ -72,6 +73,18 @@ pub fn next_action(ctx: &Context<'_>, unit: &Unit, branch: Branch, causes: &[Cau
     next
 }
 
+/// A sync of the revision that failed, which no branch of the rule names.
+#[must_use]
+pub fn sync_again(ctx: &Context<'_>, unit: &Unit, action: &Action, causes: &[Cause], revisions: Vec<Arc<str>>) -> Next {
+    let number = usize::MAX;
+    let step = Step { ctx, unit, branch: Branch::Then, number, action, causes, again: Some(revisions) };
+    let seen = step.seen();
+    let pending = step.pending();
+    let mut next = if pending.is_empty() { Next::standing(Standing::Done) } else { step.act(&pending) };
+    next.settle.extend(seen);
+    next
+}
+
 struct Step<'a> {
     ctx: &'a Context<'a>,
     unit: &'a Unit,
@@ -79,6 +92,8 @@ struct Step<'a> {
     number: usize,
     action: &'a Action,
     causes: &'a [Cause],
+    /// Only this revision is synced, of each source.
+    again: Option<Vec<Arc<str>>>,
 }
 
 impl Step<'_> {
@@ -119,7 +134,8 @@ impl Step<'_> {
 
     fn pending(&self) -> Vec<(Cause, Mark)> {
         let fresh = self.usages().filter(|(_, _, usage)| *usage == Usage::Fresh);
-        let open = fresh.filter(|(cause, _, _)| !self.ctx.is_action_baseline(self.branch, self.action, cause));
+        let old = |cause: &Cause| self.again.is_none() && self.ctx.is_action_baseline(self.branch, self.action, cause);
+        let open = fresh.filter(|(cause, _, _)| !old(cause));
         open.map(|(cause, mark, _)| (cause.clone(), mark)).collect()
     }
 
@@ -230,7 +246,10 @@ impl Step<'_> {
                 let before = latest(&firing.causes).unwrap_or(self.ctx.now);
                 Ok((target.clone(), Effect::DeletePods { selector: self.pods_of(target)?, before }))
             }
-            Verb::Sync { application } => self.idle(application).map(|()| (application.clone(), Effect::Sync)),
+            Verb::Sync { application } => {
+                let sync = self.again.clone().map_or(Effect::Sync, Effect::SyncAgain);
+                self.idle(application).map(|()| (application.clone(), sync))
+            }
             Verb::Refresh { target, hard } => Ok((target.clone(), self.refresh(target, *hard))),
             Verb::Annotate { target, key, value } => {
                 Ok((target.clone(), Effect::Annotate { key: key.clone(), value: value.render(&scope) }))

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::decide::EPISODE;
 use super::judge::branches;
 use super::mark::recorded;
+use super::reopen::REOPEN;
 use super::{Branch, Cause, How, Mark, World};
 use crate::rulebook::{Action, KindIx, ObjectRef, Origin, Outcome, Rule, Rulebook, Verb};
 
@@ -80,7 +81,11 @@ pub fn items<'a>(rulebook: &'a Rulebook, rule: &'a Rule) -> impl Iterator<Item =
     let events = rule.alternatives.iter().flat_map(|a| &a.events).filter_map(|event| rule.terms.get(event.term));
     let events = events.map(|term| event_item(rulebook, rule, &term.text));
     let episode = rule.alternatives.iter().any(|a| a.events.is_empty()).then(|| event_item(rulebook, rule, EPISODE));
-    events.chain(episode).chain(branches(rule).map(|(branch, action)| action_item(rulebook, rule, branch, action)))
+    let reopen = (!rule.blocks.is_empty()).then(|| event_item(rulebook, rule, REOPEN));
+    events
+        .chain(episode)
+        .chain(reopen)
+        .chain(branches(rule).map(|(branch, action)| action_item(rulebook, rule, branch, action)))
 }
 
 fn branch_word(branch: Branch) -> &'static str {

@@ -232,6 +232,13 @@ impl<'a> Context<'a> {
             }
         };
         let mut why = state_text(entry);
+        let success = matches!(term.predicate, Predicate::Succeeds | Predicate::HasSucceeded);
+        let truth = if success && truth == Truth::True && is_outdated(entry) {
+            why.push_str(", but its spec has changed since");
+            Truth::False
+        } else {
+            truth
+        };
         let truth = match (truth, term.lasting) {
             (Truth::True, Some(lasting)) => self.lasting(since, lasting, &mut why),
             (truth, _) => truth,
@@ -320,6 +327,12 @@ pub fn belongs(row: &Row, app: &AppName) -> bool {
 fn is_owned(rulebook: &Rulebook, row: &Row, kind: KindIx, name: &Arc<str>) -> bool {
     let kind = rulebook.kind(kind).map(|kind| &kind.kind);
     row.owners.iter().any(|owner| Some(&owner.kind) == kind && owner.name == *name)
+}
+
+/// Whether the status is about an earlier spec. Only kinds whose status has `observedGeneration` tell.
+fn is_outdated(entry: &Entry) -> bool {
+    let observed = entry.row.fields.at(["status", "observedGeneration"]);
+    matches!(observed, Some(Value::Int(observed)) if *observed < entry.row.generation)
 }
 
 fn unknown(why: String) -> TermState {

@@ -9,6 +9,7 @@ use super::act::{Next, next_action};
 use super::cause::{event_item, rule_mark};
 use super::condition::Context;
 use super::judge::EventState;
+use super::reopen::decide_again;
 use super::{
     Branch, Cause, DEADLINE_DEFAULT, EventDraft, How, Mark, Reason, RuleId, Settle, Standing, Unit, Verdict, World,
     later,
@@ -32,7 +33,12 @@ pub fn rule_of(rulebook: &Rulebook, world: &World, id: &RuleId) -> Option<Arc<Ru
 #[must_use]
 pub fn decide(rulebook: &Rulebook, world: &World, unit: &Unit, now: Timestamp) -> Option<Verdict> {
     let rule = rule_of(rulebook, world, &unit.rule)?;
-    let alternative = rule.alternatives.get(unit.alternative)?;
+    let Some(alternative) = rule.alternatives.get(unit.alternative) else {
+        // Beyond the alternatives come the blocks.
+        let block = unit.alternative.checked_sub(rule.alternatives.len())?;
+        let ctx = Context::new(rulebook, world, &rule, None, now);
+        return decide_again(&ctx, unit, rule.clone(), block);
+    };
     if unit.member.as_ref().is_some_and(|member| world.get(member).is_none()) {
         return None;
     }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::condition::{Context, members};
 use super::{Gate, World};
 use crate::expr::Truth;
-use crate::rulebook::{AppName, Outcome, Rule, Rulebook, Term, Test};
+use crate::rulebook::{AppName, Block, Outcome, Rule, Rulebook, Term, Test};
 use crate::syntax::tree::{Predicate, Quantifier};
 
 /// The gates of one rule, one for each `block`.
@@ -15,14 +15,20 @@ pub fn gates(rulebook: &Rulebook, world: &World, rule: &Rule, now: Timestamp) ->
         return Vec::new();
     }
     let (open, reasons) = condition(rulebook, world, rule, now);
-    let gate = |block: &crate::rulebook::Block| Gate {
+    let gate = |block: &Block| Gate {
         rule: rule.name.clone(),
-        application: block.application.clone().or_else(|| application(rulebook, world, rule)),
+        application: application_of(rulebook, world, rule, block),
         wave: block.wave,
         open,
         reasons: reasons.clone(),
     };
     rule.blocks.iter().map(gate).collect()
+}
+
+/// Whose waves a block holds, as far as it is known.
+#[must_use]
+pub fn application_of(rulebook: &Rulebook, world: &World, rule: &Rule, block: &Block) -> Option<AppName> {
+    block.application.clone().or_else(|| application(rulebook, world, rule))
 }
 
 /// A rule's whole `when`, read as states; with `any`, one match for which it holds is enough.

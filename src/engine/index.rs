@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::condition::matches;
 use super::listed::{Listers, listers};
+use super::reopen::has_failed;
 use super::{RuleId, Unit, World};
 use crate::facts::Row;
-use crate::rulebook::{Filter, KindIx, ObjectRef, Rule, Rulebook, VarFrom, Verb};
+use crate::rulebook::{AppName, Filter, KindIx, ObjectRef, Rule, Rulebook, VarFrom, Verb};
 use crate::syntax::tree::Quantifier;
 
 /// (rule, term) pairs.
@@ -26,6 +27,10 @@ pub struct Index {
     by_any_list: BTreeSet<usize>,
     /// Kinds with events of `every`.
     every: BTreeSet<KindIx>,
+    /// Rules that block waves of an Application.
+    by_blocked: BTreeMap<AppName, BTreeSet<usize>>,
+    /// Rules that block waves of whichever Application their first object belongs to.
+    by_unknown_block: BTreeSet<usize>,
 }
 
 /// What a change touches.
@@ -101,6 +106,12 @@ impl Index {
             }
             self.by_listed.entry(kind).or_default().insert(number);
         }
+        for block in &rule.blocks {
+            match &block.application {
+                Some(app) => self.by_blocked.entry(app.clone()).or_default().insert(number),
+                None => self.by_unknown_block.insert(number),
+            };
+        }
         for object in objects {
             self.by_object.entry(object.clone()).or_default().push(number);
         }
@@ -113,6 +124,11 @@ impl Index {
         for number in self.by_object.get(object).into_iter().flatten() {
             if let Some(rule) = rulebook.rules.get(*number) {
                 touched.add_rule(&RuleId::Book(*number), rule);
+            }
+        }
+        for number in self.blocking(rulebook, object, rows) {
+            if let Some(rule) = rulebook.rules.get(number) {
+                touched.units.extend(blocks(&RuleId::Book(number), rule));
             }
         }
         for number in self.asking_lists(world, object) {
@@ -128,6 +144,7 @@ impl Index {
             }
             let id = RuleId::Book(number);
             touched.rules.insert(id.clone());
+            touched.units.extend(blocks(&id, rule));
             if term.source.quantifier == Quantifier::Every {
                 touched.add_rule(&id, rule);
                 continue;
@@ -164,6 +181,16 @@ impl Index {
                     event(rule, position) && term.is_some_and(|term| matches(rulebook, &term.source, row))
                 })
             })
+    }
+
+    /// Rules whose blocks hold waves of this object, if it is an Application whose sync has failed.
+    fn blocking(&self, rulebook: &Rulebook, object: &ObjectRef, rows: &[&Row]) -> BTreeSet<usize> {
+        let kind = rulebook.kind(object.kind).filter(|kind| &*kind.group == "argoproj.io");
+        if kind.is_none_or(|kind| &*kind.kind != "Application") || !rows.iter().any(|row| has_failed(row)) {
+            return BTreeSet::new();
+        }
+        let app = AppName { namespace: object.namespace.clone(), name: object.name.clone() };
+        self.by_blocked.get(&app).into_iter().flatten().chain(&self.by_unknown_block).copied().collect()
     }
 
     /// Rules about all that Applications list, if this object is such an Application or is listed.
@@ -204,6 +231,7 @@ impl Touched {
                 self.units.insert(Unit { rule: id.clone(), alternative, member: None });
             }
         }
+        self.units.extend(blocks(id, rule));
     }
 
     /// Rules of annotations: those of the object itself, and those that write to it.
@@ -215,6 +243,13 @@ impl Touched {
             }
         }
     }
+}
+
+/// The units of a rule's blocks. What an annotation blocks, Argo CD holds by health alone.
+pub fn blocks<'r>(id: &'r RuleId, rule: &'r Rule) -> impl Iterator<Item = Unit> + 'r {
+    let first = rule.alternatives.len();
+    let count = if matches!(id, RuleId::Book(_)) { rule.blocks.len() } else { 0 };
+    (first..first + count).map(|alternative| Unit { rule: id.clone(), alternative, member: None })
 }
 
 fn label(filter: &Filter) -> Option<(Arc<str>, Arc<str>)> {

@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::condition::{matches, members};
 use super::decide::{decide, rule_of};
 use super::gate::gates;
-use super::index::{Index, Touched};
+use super::index::{Index, Touched, blocks};
 use super::record::{annotation_notes, application_of, validation_event, wave_record};
 use super::{Change, Effect, Gate, Intent, Listing, Mark, RuleId, Settle, Standing, State, Unit, Verdict, World};
 use crate::rulebook::{AppName, Honour, KindIx, ObjectRef, Rulebook};
@@ -221,6 +221,7 @@ impl Ledger {
                 }
             }
         }
+        units.extend(blocks(id, &rule));
         units
     }
 

@@ -18,6 +18,7 @@ mod listed;
 mod mark;
 mod missing;
 mod record;
+mod reopen;
 mod state;
 mod types;
 mod world;

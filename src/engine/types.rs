@@ -35,7 +35,7 @@ pub enum RuleId {
 pub struct Unit {
     /// The rule.
     pub rule: RuleId,
-    /// Index into its alternatives.
+    /// Index into its alternatives; those beyond stand for its blocks, in order: a sync that failed is done again when the wave opens.
     pub alternative: usize,
     /// The member that `any` stands for here.
     pub member: Option<ObjectRef>,
@@ -184,6 +184,8 @@ pub enum Effect {
     },
     /// A sync operation.
     Sync,
+    /// A sync operation to the revision that failed; one for each source.
+    SyncAgain(Vec<Arc<str>>),
     /// A refresh of an Application.
     RefreshApplication {
         /// `hard`

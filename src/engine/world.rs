@@ -328,6 +328,12 @@ impl World {
         self.state.settled.contains_key(&mark) && !self.unsaved.contains(&mark)
     }
 
+    /// Whether a mark is settled and not in the stored state yet.
+    #[must_use]
+    pub fn is_unsaved(&self, mark: Mark) -> bool {
+        self.unsaved.contains(&mark)
+    }
+
     /// Grows with each change of the state.
     #[must_use]
     pub fn state_changes(&self) -> u64 {

@@ -65,7 +65,8 @@ pub fn writes(rulebook: &Rulebook, world: &World, intent: &Intent) -> Vec<Write>
         Effect::DeletePods { selector, before } => {
             vec![on(WriteOp::DeletePods { selector: selector.clone(), before: *before })]
         }
-        Effect::Sync => recorded(sync(rulebook, world, intent)).into_iter().collect(),
+        Effect::Sync => recorded(sync(rulebook, world, intent, &[])).into_iter().collect(),
+        Effect::SyncAgain(revisions) => recorded(sync(rulebook, world, intent, revisions)).into_iter().collect(),
         Effect::RefreshApplication { hard, at } => {
             let how = if *hard { "hard" } else { "normal" };
             let keys =
@@ -137,7 +138,7 @@ fn restart(rulebook: &Rulebook, intent: &Intent) -> Json {
 /// A sync operation, as `argocd app sync` writes it.
 ///
 /// Source: Argo CD `util/argo/argo.go` (`SetAppOperation`) and `cmd/argocd/commands/app.go`.
-fn sync(rulebook: &Rulebook, world: &World, intent: &Intent) -> Json {
+fn sync(rulebook: &Rulebook, world: &World, intent: &Intent, revisions: &[Arc<str>]) -> Json {
     let fields = world.get(&intent.target).map(|entry| &entry.row.fields);
     let at = |path: &[&str]| fields.and_then(|fields| fields.at(path.iter().copied())).map(crate::expr::Value::to_json);
     let mut sync = json!({"syncStrategy": {"hook": {}}});
@@ -146,6 +147,14 @@ fn sync(rulebook: &Rulebook, world: &World, intent: &Intent) -> Json {
     }
     if let Some(options) = at(&["spec", "syncPolicy", "syncOptions"]) {
         sync = merge(sync, json!({"syncOptions": options}));
+    }
+    match revisions {
+        [] => {}
+        [one] => sync = merge(sync, json!({"revision": &**one})),
+        several => {
+            let several: Vec<&str> = several.iter().map(|revision| &**revision).collect();
+            sync = merge(sync, json!({ "revisions": several }));
+        }
     }
     let marks: Vec<String> = intent.marks().iter().map(Mark::to_string).collect();
     let info = json!([
@@ -168,7 +177,7 @@ fn record(rulebook: &Rulebook, world: &World, intent: &Intent) -> Json {
     let mut marks = held;
     if marks.len() > RECORD_MARKS_CLEAN {
         let live = live_marks(rulebook, world, &intent.target);
-        marks.retain(|mark| live.contains(mark));
+        marks.retain(|mark| live.contains(mark) || world.is_unsaved(*mark));
     }
     let new = intent.marks();
     while marks.len() + new.len() > RECORD_MARKS_MAX && marks.pop_first().is_some() {}

@@ -11,8 +11,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::apiserver::Stored;
 use super::scene::{Place, Scene, Timer, argo_namespace};
-use super::status::health_text;
-use super::sync::{Resource, Stage, Step, Sync};
+use super::status::{health_text, merge};
+use super::sync::{Resource, Stage, Step, Sync, failed_hook};
 use super::timeline::Who;
 use crate::engine::later;
 use crate::manifests::{DeletePolicy, Phase};
@@ -42,6 +42,8 @@ struct App {
     sync: Option<Sync>,
     /// The operation's end: phase, message, time.
     ended: Option<(String, String, String, String)>,
+    /// Hooks that failed in it.
+    failed_hooks: Vec<Json>,
     syncs: u64,
     /// What its status says, without times.
     told: Json,
@@ -50,7 +52,8 @@ struct App {
 impl ArgoCd {
     /// What Git holds for an Application.
     pub fn adopt(&mut self, app: AppName, resources: Vec<Resource>, revision: String) {
-        let app_state = App { resources, revision, sync: None, ended: None, syncs: 0, told: Json::Null };
+        let app_state =
+            App { resources, revision, sync: None, ended: None, failed_hooks: Vec::new(), syncs: 0, told: Json::Null };
         self.apps.insert(app, app_state);
     }
 
@@ -182,6 +185,7 @@ impl App {
             format!("sync of {} {what}", scene.name(&place_of(name))),
             sync.failed.clone().unwrap_or_default(),
         );
+        self.failed_hooks = sync.failed_hooks;
         self.ended = Some((phase.to_owned(), message, sync.started.clone(), scene.now_text()));
         false
     }
@@ -200,6 +204,11 @@ impl App {
                 HealthStatus::Healthy => {}
                 HealthStatus::Degraded => {
                     let why = format!("{} is {}", scene.name(&resource.place), health_text(&health));
+                    if resource.hook && step.phase == Phase::Sync {
+                        let Place { api_version, kind, namespace, name } = &resource.place;
+                        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+                        sync.failed_hooks.push(failed_hook(group, kind, namespace, name));
+                    }
                     Self::fail(sync, why);
                     return true;
                 }
@@ -237,6 +246,8 @@ impl App {
         };
         if let Some(failed) = held.iter().find(|held| held.failed) {
             let why = format!("{} stays held, {}", step.name(), failed.why);
+            // The hook that would run `tidegate wait` in the wave before.
+            sync.failed_hooks.push(failed_hook("batch", "Job", "", &format!("wait-{}", failed.rule)));
             Self::fail(sync, why);
             return true;
         }
@@ -309,7 +320,11 @@ impl App {
                 resource.place.api_version.split_once('/').unwrap_or(("", &resource.place.api_version));
             let status = if live.is_some() { "Synced" } else { "OutOfSync" };
             let Place { kind, namespace, name, .. } = &resource.place;
-            resources.push(json!({"group": group, "version": version, "kind": kind, "namespace": namespace, "name": name, "status": status}));
+            let mut entry = json!({"group": group, "version": version, "kind": kind, "namespace": namespace, "name": name, "status": status});
+            if resource.wave != 0 {
+                merge(&mut entry, &json!({"syncWave": resource.wave}));
+            }
+            resources.push(entry);
         }
         let synced = if missing == 0 { "Synced" } else { "OutOfSync" };
         let operation = match (&self.sync, &self.ended) {
@@ -320,7 +335,7 @@ impl App {
             }
             (None, Some((phase, message, started, finished))) => json!({
                 "phase": phase, "message": message, "startedAt": started, "finishedAt": finished,
-                "operation": {"sync": {"revision": self.revision}}, "syncResult": {"revision": self.revision},
+                "operation": {"sync": {"revision": self.revision}}, "syncResult": {"revision": self.revision, "resources": self.failed_hooks},
             }),
             (None, None) => Json::Null,
         };

@@ -9,11 +9,10 @@ use serde_json::Value as Json;
 
 use super::apiserver::{ApiServer, Stored};
 use super::scene::Place;
-use crate::engine::{Change, Gate, Listing, Reason, World, condition, gates};
+use crate::engine::{Change, Gate, Listing, Reason, World, cannot_hold, condition, gates};
 use crate::expr::{Interner, Truth};
 use crate::facts::{KindFields, Row};
-use crate::rulebook::{AppName, KindIx, ObjectRef, Outcome, Rule, Rulebook};
-use crate::syntax::tree::{Predicate, Quantifier};
+use crate::rulebook::{AppName, KindIx, ObjectRef, Rule, Rulebook};
 
 /// A world that follows the API server.
 pub struct Observer {
@@ -40,6 +39,7 @@ impl Observer {
         let fields = rulebook.fields();
         let mut world = World::default();
         fields.keys().for_each(|kind| world.set_listing(*kind, Listing::Listed));
+        world.ask_missing(&rulebook);
         Observer { rulebook, fields, world, interner: Interner::new() }
     }
 
@@ -58,6 +58,11 @@ impl Observer {
 
     /// Takes a change in.
     pub fn hear(&mut self, change: &Stored, now: Timestamp) {
+        self.follow(change, now);
+        self.world.note_missing(now);
+    }
+
+    fn follow(&mut self, change: &Stored, now: Timestamp) {
         let Some(object) = change.after.as_ref().or(change.before.as_ref()) else { return };
         let place = Place::of(object);
         let Some(kind) = self.rulebook.kind_by_type(place.group(), &place.kind) else { return };
@@ -99,20 +104,7 @@ impl Observer {
     fn describe(&self, rule: &Rule, gate: &Gate) -> Held {
         let why = gate.reasons.iter().find(|reason| reason.truth != Truth::True);
         let why = why.map_or_else(|| "nothing matches yet".to_owned(), said);
-        Held { rule: rule.name.clone(), why, failed: self.is_hopeless(rule) }
-    }
-
-    /// A run that must succeed has failed, or the other way round.
-    fn is_hopeless(&self, rule: &Rule) -> bool {
-        let named = rule.terms.iter().filter(|term| term.source.quantifier == Quantifier::One);
-        named.filter_map(|term| Some((term, term.source.object.as_ref()?))).any(|(term, object)| {
-            let ended = self.world.get(object).and_then(|entry| entry.run.as_ref()).map(|run| run.outcome);
-            match term.predicate {
-                Predicate::Succeeds | Predicate::HasSucceeded => ended == Some(Outcome::Failed),
-                Predicate::Fails | Predicate::HasFailed => ended == Some(Outcome::Succeeded),
-                _ => false,
-            }
-        })
+        Held { rule: rule.name.clone(), why, failed: cannot_hold(&self.world, rule, gate.open) }
     }
 
     /// Whether a rule's condition, read as states, holds; and why not.

@@ -115,8 +115,16 @@ pub struct Sync {
     pub look: Timestamp,
     /// Why it has failed, while its SyncFail hooks run.
     pub failed: Option<String>,
+    /// Hooks that have failed, as the result names them.
+    pub failed_hooks: Vec<Json>,
     /// When it began.
     pub started: String,
+}
+
+/// A hook of the Sync phase that has failed, in a sync's result.
+pub fn failed_hook(group: &str, kind: &str, namespace: &str, name: &str) -> Json {
+    json!({"group": group, "kind": kind, "namespace": namespace, "name": name, "syncPhase": "Sync", "hookType": "Sync",
+        "hookPhase": "Failed"})
 }
 
 impl Sync {
@@ -151,6 +159,7 @@ impl Sync {
             held: None,
             look: Timestamp::MIN,
             failed: None,
+            failed_hooks: Vec::new(),
             started,
         }
     }

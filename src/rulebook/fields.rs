@@ -52,6 +52,11 @@ const OF_SYNCS: &[&[&str]] = &[
     &["status", "operationState", "syncResult", "revision"],
     &["spec", "syncPolicy"],
 ];
+/// What tells a sync that failed because of a hook: it is done again when the wave that held it opens.
+const OF_FAILED_SYNCS: &[&[&str]] =
+    &[&["status", "operationState", "startedAt"], &["status", "operationState", "syncResult", "revisions"]];
+/// As above, of each resource of the sync.
+const OF_HOOKS: &[&str] = &["hookType", "hookPhase"];
 /// What an Application says of each of its resources, where a rule asks for all members of a wave or an application.
 const OF_LISTED: &[&str] = &["group", "kind", "namespace", "name", "syncWave", "hook", "requiresPruning"];
 /// How the pods of a Deployment or StatefulSet are found.
@@ -76,6 +81,11 @@ pub(super) fn fields(rulebook: &Rulebook) -> BTreeMap<KindIx, KindFields> {
     fields.annotated();
     if rulebook.rules.iter().any(|rule| !rule.blocks.is_empty()) {
         fields.type_named("argoproj.io", "Application");
+        if let Some(kind) = rulebook.kind_by_type("argoproj.io", "Application") {
+            let projection = &mut fields.kind(kind).projection;
+            add(projection, OF_FAILED_SYNCS);
+            add_each(projection, &["status", "operationState", "syncResult", "resources"], OF_HOOKS);
+        }
     }
     fields.kinds
 }
@@ -141,7 +151,7 @@ impl Fields<'_> {
         }
         let application = self.rulebook.kind_by_type("argoproj.io", "Application");
         if let Some(kind) = application.filter(|_| selection.is_listed()) {
-            add_each(&mut self.kind(kind).projection, ["status", "resources"], OF_LISTED);
+            add_each(&mut self.kind(kind).projection, &["status", "resources"], OF_LISTED);
         }
     }
 
@@ -220,6 +230,7 @@ fn basics(rulebook: &Rulebook, ix: KindIx) -> KindFields {
     if kind.runs {
         fields.annotations.extend(keys(OF_RUNS));
         add_conditions(&mut fields.projection, OF_RUN_CONDITIONS);
+        add(&mut fields.projection, &[&["status", "observedGeneration"]]);
     }
     match (&*kind.group, &*kind.kind) {
         ("mlops.mlops.dev", "NotebookValidationJob") => add(&mut fields.projection, OF_NOTEBOOKS),
@@ -241,11 +252,11 @@ fn add(projection: &mut Projection, paths: &[&[&str]]) {
 }
 
 fn add_conditions(projection: &mut Projection, fields: &[&str]) {
-    add_each(projection, ["status", "conditions"], fields);
+    add_each(projection, &["status", "conditions"], fields);
 }
 
 /// These fields of each element of a list.
-fn add_each(projection: &mut Projection, list: [&str; 2], fields: &[&str]) {
+fn add_each(projection: &mut Projection, list: &[&str], fields: &[&str]) {
     let step = |name: &str| PathStep::Field(Arc::from(name));
     for field in fields {
         let steps = list.iter().map(|name| step(name)).chain([PathStep::Each, step(field)]).collect();
