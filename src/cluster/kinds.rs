@@ -214,7 +214,7 @@ impl Kinds {
         let mut of_kind = self.watches.values().filter(|watched| watched.kind == kind).peekable();
         let listing = if of_kind.peek().is_none() {
             return;
-        } else if of_kind.clone().any(|watched| watched.absent.is_some()) {
+        } else if of_kind.clone().all(|watched| watched.absent.is_some()) {
             Listing::Absent
         } else if of_kind.all(|watched| watched.listed) {
             Listing::Listed

@@ -13,6 +13,7 @@ use kube::api::Api;
 use kube::runtime::watcher::{self, Event, watcher};
 use serde_json::Value as Json;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::discover::{Served, served};
 use super::env::{Backoff, Env};
@@ -24,6 +25,10 @@ use super::seen::Seen;
 pub const PAGE_OBJECTS_MAX: u32 = 250;
 /// How often a missing kind is looked for.
 pub const MISSING_POLL_SECONDS: u64 = 10;
+/// A kind that was listed is gone only when the server has said so twice, so far apart: for a moment, one that starts anew serves nothing.
+pub const GONE_SECONDS: u64 = 10;
+/// The same for a kind that has never been listed: nothing is lost by taking it for missing.
+pub const MISSING_SECONDS: u64 = 2;
 /// First and longest pause after an error.
 pub const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
@@ -86,12 +91,27 @@ impl<R: Send + 'static> Watch<R> {
 
     async fn run_until_closed(&mut self, env: &Env) -> Result<(), Closed> {
         let mut backoff = Backoff::new(PAUSE.0, PAUSE.1);
+        let (mut listed, mut missing_since) = (false, None);
         loop {
             match served(&env.client, &self.resource).await {
-                Served::Yes => self.follow(env, &mut backoff).await?,
+                Served::Yes => {
+                    missing_since = None;
+                    self.follow(env, &mut backoff, &mut listed).await?;
+                }
                 Served::No(why) => {
-                    self.tell(News::Absent(why)).await?;
-                    tokio::time::sleep(env.random.jitter(Duration::from_secs(MISSING_POLL_SECONDS))).await;
+                    let since = *missing_since.get_or_insert_with(Instant::now);
+                    let sure = Duration::from_secs(if listed { GONE_SECONDS } else { MISSING_SECONDS });
+                    let poll = if since.elapsed() >= sure {
+                        listed = false;
+                        self.tell(News::Absent(why)).await?;
+                        Duration::from_secs(MISSING_POLL_SECONDS)
+                    } else {
+                        if listed {
+                            self.tell(News::Trouble(Trouble { class: why.clone(), message: why })).await?;
+                        }
+                        sure
+                    };
+                    tokio::time::sleep(env.random.jitter(poll)).await;
                 }
                 Served::Unclear(message) => {
                     self.tell(News::Trouble(Trouble { class: message.clone(), message })).await?;
@@ -102,7 +122,7 @@ impl<R: Send + 'static> Watch<R> {
     }
 
     /// Until the kind is no longer served, or the watch must begin anew.
-    async fn follow(&mut self, env: &Env, backoff: &mut Backoff) -> Result<(), Closed> {
+    async fn follow(&mut self, env: &Env, backoff: &mut Backoff, listed: &mut bool) -> Result<(), Closed> {
         let mut events = self.events(env);
         let mut listing: BTreeSet<Key> = BTreeSet::new();
         while let Some(event) = events.next().await {
@@ -116,6 +136,7 @@ impl<R: Send + 'static> Watch<R> {
                 }
                 Ok(Event::InitDone) => {
                     backoff.reset();
+                    *listed = true;
                     self.tell(News::Listed(std::mem::take(&mut listing))).await?;
                 }
                 Ok(Event::Apply(seen)) => {

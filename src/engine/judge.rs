@@ -124,7 +124,7 @@ impl Context<'_> {
             let later = state.fresh().any(|cause| cause.time.is_some_and(|time| time > *departed));
             if !later && state.fresh().next().is_some() {
                 state.complete = false;
-                state.why.push_str(&format!("; one went away unfinished at {departed}, and none has finished since"));
+                state.why.push_str("; one went away unfinished, and none has finished since");
             }
         }
         state

@@ -250,10 +250,15 @@ impl Ledger {
         };
         self.touch(&object);
         let unfinished = self.unfinished_in(&object);
+        let listing = self.world.listing(object.kind);
         if self.world.apply(&self.rulebook, change, now) {
-            self.note_departed(&object, unfinished, now);
+            self.note_members(&object, unfinished, now);
             self.touch(&object);
             self.note_object(&object);
+        }
+        if self.world.listing(object.kind) != listing {
+            self.listing_changed = true;
+            self.decide_all();
         }
         if self.world.operator_acts() != self.operator_acted {
             self.operator_acted = self.world.operator_acts();

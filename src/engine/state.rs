@@ -97,7 +97,7 @@ pub struct State {
     pub dealt_until: Option<Timestamp>,
     /// Recent firings of rules with `at most N per D`, by hash of the rule.
     pub fired: BTreeMap<Mark, Vec<Timestamp>>,
-    /// When a member that had not finished last went away, by (rule, event with `every`).
+    /// When the last had finished of those that had when a member went away that had not, by (rule, event with `every`).
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub departed: BTreeMap<Mark, Timestamp>,
     /// Items that were there when a lost state began anew and whose kinds had not been listed yet: they share its baseline.

@@ -93,6 +93,8 @@ pub struct World {
     unsaved: BTreeSet<Mark>,
     /// Settled marks whose Event has not been created yet; they are not stored before.
     untold: BTreeSet<Mark>,
+    /// The latest end of a member that had finished as asked, by event with `every`.
+    pub(super) finished_last: BTreeMap<Mark, Timestamp>,
     /// Counts changes of the state.
     state_changes: u64,
     /// Notebooks on which the operator has left its own record.
@@ -236,7 +238,12 @@ impl World {
         self.note_list(rulebook, &object, &row);
         self.missing.changed(&object);
         let key = (object.namespace, object.name);
-        self.tables.entry(kind_ix).or_default().rows.insert(key, Entry { row, health, run, since });
+        let table = self.tables.entry(kind_ix).or_default();
+        if table.listing == Listing::Absent {
+            // It is served after all, and this is the first of its list.
+            table.listing = Listing::Pending;
+        }
+        table.rows.insert(key, Entry { row, health, run, since });
         true
     }
 

@@ -155,6 +155,25 @@ async fn a_kind_whose_crd_is_missing_is_waited_for() {
     assert!(server.take_audit().iter().filter(|record| record.request.verb == "list").count() <= 3);
 }
 
+/// A server that starts anew says for a moment that it does not serve what it will serve.
+#[tokio::test(start_paused = true)]
+async fn one_answer_that_a_kind_is_not_served_is_not_believed() {
+    let server = with_jobs(&["a"]);
+    let mut told = Told::watch(&server, jobs(), None);
+    assert_eq!(told.within(5).await, ["upsert a null", "listed team/a"]);
+    faults(&server, |r| if r.uri.contains("/batch/") { Fault::Error(404) } else { Fault::None });
+    server.end_watches();
+    let lines = told.within(5).await;
+    assert!(!lines.is_empty() && lines.iter().all(|line| line.starts_with("trouble")), "{lines:?}");
+    server.set_faults(None);
+    let lines = told.within(30).await;
+    assert!(lines.contains(&"listed team/a".to_owned()) && !lines.iter().any(|l| l.starts_with("absent")), "{lines:?}");
+    faults(&server, |r| if r.uri.contains("/batch/") { Fault::Error(404) } else { Fault::None });
+    server.end_watches();
+    let lines = told.within(60).await;
+    assert!(lines.iter().any(|line| line.starts_with("absent")), "{lines:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_watch_of_one_namespace_sees_that_one_only() {
     let server = with_jobs(&["a"]);

@@ -22,6 +22,11 @@ pub fn ended(name: &str, good: bool, minute: i64) -> Json {
     json!({"apiVersion": "batch/v1", "kind": "Job", "status": status, "metadata": metadata})
 }
 
+pub fn running(name: &str) -> Json {
+    let metadata = json!({"name": name, "labels": {"team": "ml"}});
+    json!({"apiVersion": "batch/v1", "kind": "Job", "status": {"active": 1}, "metadata": metadata})
+}
+
 /// An old InferenceService.
 pub fn isvc(name: &str) -> Json {
     let metadata = json!({"name": name, "creationTimestamp": "2020-01-01T00:00:00Z"});
@@ -171,4 +176,97 @@ fn what_is_stored_nowhere_is_not_taken_for_stored_after_a_reload() {
     let (_, marks) = cluster.ledger.world().storable();
     cluster.ledger.world_mut().saved(&marks);
     assert!(cluster.ledger.world().is_saved(mark));
+}
+
+#[test]
+fn nothing_is_decided_on_the_first_page_of_a_kind_that_was_absent() {
+    let rules = "application argocd/platform\n\
+        rule r { when every job with label team=ml succeeds; then restart isvc x; block wave 4 }\n\
+        rule m { when job late is missing; then notify missing \"missing\" }";
+    let mut cluster = without_jobs(rules);
+    let job = cluster.kind("job");
+    cluster.apply_json(json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "platform", "namespace": "argocd"}}));
+    cluster.log.clear();
+    cluster.pass(at(10));
+    cluster.put_quietly(ended("a", true, 10));
+    cluster.settle();
+    let open = |cluster: &Cluster| cluster.ledger.gates().map(|gate| format!("{:?}", gate.open)).collect::<Vec<_>>();
+    assert_eq!(open(&cluster), ["Unknown"]);
+    assert!(!cluster.log.iter().any(|line| line.starts_with("restart")), "{:?}", cluster.log);
+    cluster.put_quietly(running("b"));
+    cluster.ledger.set_listing(job, Listing::Listed);
+    cluster.settle();
+    assert_eq!(open(&cluster), ["False"]);
+    assert!(!cluster.log.iter().any(|line| line.starts_with("restart")), "{:?}", cluster.log);
+}
+
+const TIER: &str = "rule tier { when every job with label team=ml succeeds; then restart isvc x }";
+
+/// A kind that is not served for a while: all its objects go and come again.
+fn flake(cluster: &mut Cluster, meanwhile: impl Fn(&mut Cluster)) {
+    let job = cluster.kind("job");
+    let objects = |cluster: &Cluster| cluster.objects.keys().filter(|o| o.kind == job).cloned().collect::<Vec<_>>();
+    for object in objects(cluster) {
+        cluster.ledger.change(tidegate::engine::Change::Delete(object), cluster.now);
+    }
+    cluster.ledger.set_listing(job, Listing::Absent);
+    cluster.settle();
+    meanwhile(cluster);
+    objects(cluster).iter().for_each(|object| cluster.show(object));
+    cluster.ledger.set_listing(job, Listing::Listed);
+    cluster.settle();
+}
+
+#[test]
+fn members_that_were_out_of_sight_for_a_while_are_no_departures() {
+    let mut cluster = Cluster::new(TIER).unwrap();
+    cluster.apply_json(isvc("x"));
+    cluster.put_quietly(running("b"));
+    cluster.put_quietly(ended("a", true, 5));
+    cluster.pass(at(10));
+    flake(&mut cluster, |cluster| {
+        cluster.put_quietly(ended("b", true, 10));
+        cluster.pass(at(12));
+    });
+    assert_eq!(cluster.log, ["restart isvc default/x because job default/a succeeded, job default/b succeeded"]);
+}
+
+#[test]
+fn a_member_that_goes_away_while_its_kind_is_out_of_sight_never_fires() {
+    let mut cluster = Cluster::new(TIER).unwrap();
+    cluster.apply_json(isvc("x"));
+    cluster.put_quietly(running("b"));
+    cluster.put_quietly(ended("a", true, 5));
+    cluster.pass(at(10));
+    flake(&mut cluster, |cluster| {
+        let b = cluster.object("job default/b");
+        cluster.objects.remove(&b);
+    });
+    cluster.pass(at(600));
+    assert_eq!(cluster.log, [""; 0]);
+}
+
+/// The controller's clock is five minutes ahead of that of the objects.
+#[test]
+fn departures_are_told_by_the_clock_of_the_objects() {
+    let mut cluster = Cluster::new(TIER).unwrap();
+    cluster.apply_json(isvc("x"));
+    for name in ["a", "b", "c"] {
+        cluster.put_quietly(running(name));
+    }
+    cluster.put_quietly(ended("a", true, 5));
+    cluster.pass(at(12));
+    cluster.delete("job default/b");
+    cluster.pass(at(13));
+    cluster.apply_json(ended("c", true, 8));
+    assert_eq!(cluster.log, ["restart isvc default/x because job default/a succeeded, job default/c succeeded"]);
+    // Made again, as a hook is at each sync.
+    cluster.log.clear();
+    cluster.delete("job default/c");
+    cluster.apply_json(running("c"));
+    cluster.delete("job default/c");
+    cluster.apply_json(running("c"));
+    cluster.pass(at(20));
+    cluster.apply_json(ended("c", true, 15));
+    assert_eq!(cluster.log, ["restart isvc default/x because job default/c succeeded"]);
 }

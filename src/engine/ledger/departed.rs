@@ -34,16 +34,23 @@ impl Ledger {
         self.memberships(object).into_iter().filter(|(_, finished)| !finished).map(|(item, _)| item).collect()
     }
 
-    /// Notes which of these events an object is not a member of any more: only a run that ends later fires them.
-    pub(super) fn note_departed(&mut self, object: &ObjectRef, before: Vec<Mark>, now: Timestamp) {
-        if before.is_empty() {
-            return;
-        }
+    /// Notes which of these events an object is not a member of any more: only a run that ends later fires them. Later than those that had
+    /// ended by then, as the objects tell it: their clock is not the controller's.
+    pub(super) fn note_members(&mut self, object: &ObjectRef, before: Vec<Mark>, now: Timestamp) {
         let after = self.memberships(object);
-        let gone: Vec<Mark> = before.into_iter().filter(|item| !after.contains_key(item)).collect();
-        if !gone.is_empty() {
-            self.world.state.departed.extend(gone.into_iter().map(|item| (item, now)));
-            self.world.touch_state();
+        let entry = self.world.get(object);
+        let ended = entry.and_then(|entry| entry.run.as_ref().and_then(|run| run.ended).or(entry.since));
+        for item in after.iter().filter(|(_, finished)| **finished).map(|(item, _)| *item) {
+            let last = self.world.finished_last.entry(item).or_insert(Timestamp::MIN);
+            *last = ended.unwrap_or(Timestamp::MIN).max(*last);
+        }
+        for item in before.into_iter().filter(|item| !after.contains_key(item)) {
+            let Some(last) = self.world.finished_last.get(&item).map(|last| now.min(*last)) else { continue };
+            let departed = self.world.state.departed.entry(item).or_insert(Timestamp::MIN);
+            if *departed < last {
+                *departed = last;
+                self.world.touch_state();
+            }
         }
     }
 }
