@@ -48,8 +48,8 @@ data: {model: fraud}
 /// The same two resources three times: without a health check for notebooks wave 4 passes at once; with the emitted one it waits until
 /// the notebook has succeeded, and is never reached when the notebook fails.
 #[tokio::test]
-async fn emitted_health_holds_wave_4_until_the_notebook_succeeded() {
-    let Some(cluster) = CLUSTER.get("emitted_health_holds_wave_4_until_the_notebook_succeeded") else { return };
+async fn emitted_health_holds_wave_4_on_a_real_argocd() {
+    let Some(cluster) = CLUSTER.get("emitted_health_holds_wave_4_on_a_real_argocd") else { return };
     let client = cluster.admin().await;
     let argocd = ArgoCd::of(cluster, &client);
 
