@@ -11,7 +11,6 @@ use crate::syntax::tree::Expr;
 /// Beside the helpers: what Lua and Argo CD define, and what every script defines.
 const TAKEN: &[&str] = &[
     "obj",
-    "hs",
     "type",
     "pairs",
     "ipairs",

@@ -47,10 +47,11 @@ end
     },
     Helper {
         name: "exists",
-        uses: &["items"],
-        text: r#"-- whether test holds for an element
+        uses: &["fields"],
+        text: r#"-- whether test holds for an element of a list, or a key of a map
 local function exists(v, test)
-  for _, item in ipairs(items(v) or {}) do
+  for key, item in pairs(fields(v)) do
+    if type(key) == "string" then item = key end
     if test(item) then return true end
   end
   return false
@@ -59,27 +60,26 @@ end
     },
     Helper {
         name: "all",
-        uses: &["items"],
-        text: r#"-- whether v is a list or map, and test holds for each element
+        uses: &["fields"],
+        text: r#"-- whether v is a list or map, and test holds for each element or key
 local function all(v, test)
-  local list = items(v)
-  if list == nil then return false end
-  for _, item in ipairs(list) do
+  for key, item in pairs(fields(v)) do
+    if type(key) == "string" then item = key end
     if not test(item) then return false end
   end
-  return true
+  return type(v) == "table"
 end
 "#,
     },
     Helper {
         name: "exists_one",
-        uses: &["items"],
-        text: r#"-- whether test holds for one element alone; nil where that cannot be told
+        uses: &[],
+        text: r#"-- whether test holds for one element or key alone; nil where that cannot be told
 local function exists_one(v, test)
-  local list = items(v)
-  if list == nil then return nil end
+  if type(v) ~= "table" then return nil end
   local count = 0
-  for _, item in ipairs(list) do
+  for key, item in pairs(v) do
+    if type(key) == "string" then item = key end
     local holds = test(item)
     if holds == nil then return nil end
     if holds then count = count + 1 end

@@ -26,6 +26,11 @@ pub(super) fn single_uses(mut body: Vec<S>) -> Vec<S> {
     body
 }
 
+/// Whether a variable stands somewhere in these.
+pub(super) fn is_used(statements: &[S], name: &str) -> bool {
+    count_all(statements, name) > 0
+}
+
 fn count_all(statements: &[S], name: &str) -> usize {
     let mut count = 0;
     for statement in statements {

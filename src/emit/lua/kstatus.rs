@@ -13,7 +13,6 @@ local function whole(v)
   return type(v) == "number" and v % 1 == 0
 end
 
-local hs = {}
 local metadata = fields(obj.metadata)
 local status = fields(obj.status)
 
@@ -29,27 +28,18 @@ end
 
 local generation, observed = metadata.generation, status.observedGeneration
 if whole(generation) and whole(observed) and generation ~= observed then
-  hs.status = "Progressing"
-  hs.message = "generation is " .. tostring(generation)
-    .. ", but the latest observed generation is " .. tostring(observed)
-  return hs
+  return {
+    status = "Progressing",
+    message = "generation is " .. tostring(generation)
+      .. ", but the latest observed generation is " .. tostring(observed),
+  }
 end
 
 local reconciling, reconciling_message = condition("Reconciling")
 local stalled, stalled_message = condition("Stalled")
 local ready, ready_message = condition("Ready")
-if reconciling == "True" then
-  hs.status = "Progressing"
-  hs.message = reconciling_message
-elseif stalled == "True" then
-  hs.status = "Degraded"
-  hs.message = stalled_message
-elseif ready == "False" or ready == "Unknown" then
-  hs.status = "Progressing"
-  hs.message = ready_message
-else
-  hs.status = "Healthy"
-  hs.message = "Resource is current"
-end
-return hs
+if reconciling == "True" then return {status = "Progressing", message = reconciling_message} end
+if stalled == "True" then return {status = "Degraded", message = stalled_message} end
+if ready == "False" or ready == "Unknown" then return {status = "Progressing", message = ready_message} end
+return {status = "Healthy", message = "Resource is current"}
 "#;

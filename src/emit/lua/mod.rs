@@ -61,7 +61,7 @@ pub fn script(kind: &KindDecl) -> Result<Script, Vec<Diagnostic>> {
         text.push_str(kstatus::BODY);
         return Ok(Script { text, open_libs: Vec::new() });
     }
-    let chain = chain(&mut cx, &lines);
+    let steps = steps(&mut cx, &lines);
     if cx.too_many_locals() {
         let message = format!("the health of `{}` needs more variables than Lua has", kind.short.node);
         cx.diagnostics.push(Diagnostic::error(Code::NOT_IN_LUA, kind.span, message));
@@ -72,11 +72,8 @@ pub fn script(kind: &KindDecl) -> Result<Script, Vec<Diagnostic>> {
         return Err(diagnostics);
     }
     helpers::print(&cx.helpers, &mut text);
-    text.push_str("local hs = {}\n");
     let root = cx.blocks.pop().unwrap_or_default();
-    print::block(&root, 0, &mut text);
-    print::block(&chain, 0, &mut text);
-    text.push_str("return hs\n");
+    print::block(&laid_out(root, steps), 0, &mut text);
     Ok(Script { text, open_libs: cx.open_libs.into_keys().collect() })
 }
 
@@ -107,32 +104,73 @@ impl<'t> Line<'t> {
     }
 }
 
-/// `if … then … elseif … else … end`. All lines are visited, so that all errors are found.
-fn chain(cx: &mut Cx<'_>, lines: &[Line<'_>]) -> Vec<S> {
-    let mut branches = Vec::new();
-    let mut otherwise = None;
+/// What came of one line.
+struct Step {
+    /// `True` for the one that ends the script, `False` for one that never holds.
+    condition: L,
+    /// Its verdict, and what that needs alone.
+    body: Vec<S>,
+    /// How many of the script's statements there are before its condition, and before its message.
+    begins: usize,
+    says: usize,
+}
+
+/// All lines are visited, so that all errors are found. The last step always holds.
+fn steps(cx: &mut Cx<'_>, lines: &[Line<'_>]) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    let so_far = |cx: &Cx<'_>| cx.blocks.first().map_or(0, Vec::len);
     for line in lines {
+        let begins = so_far(cx);
         let condition = match line.when {
             Some(when) => cx.truth(when, true),
             None => Some(L::True),
         };
+        let says = so_far(cx);
         let (message, mut body) = cx.in_block(|cx| message(cx, line.message));
         let (Some(condition), Some(message)) = (condition, message) else { continue };
-        body.push(S::Set(L::name("hs").field("status"), L::string(spelled(line.status))));
-        body.push(S::Set(L::name("hs").field("message"), message));
-        match condition {
-            _ if otherwise.is_some() => {}
-            L::False => {}
-            L::True => otherwise = Some(body),
-            condition => branches.push((condition, body)),
+        body.push(verdict(spelled(line.status), message));
+        if steps.last().is_none_or(|last| last.condition != L::True) {
+            steps.push(Step { condition, body, begins, says });
         }
     }
-    // The language asks for `otherwise`; without it, the engine says so too.
-    let otherwise = otherwise.unwrap_or_else(|| {
-        let hs = || L::name("hs");
-        vec![S::Set(hs().field("status"), L::string("Unknown")), S::Set(hs().field("message"), L::string(""))]
-    });
-    if branches.is_empty() { otherwise } else { vec![S::If(branches, Some(otherwise))] }
+    if steps.last().is_none_or(|last| last.condition != L::True) {
+        // The language asks for `otherwise`; without it, the engine says so too.
+        let end = so_far(cx);
+        steps.push(Step { condition: L::True, body: vec![verdict("Unknown", L::string(""))], begins: end, says: end });
+    }
+    steps
+}
+
+fn verdict(status: &str, message: L) -> S {
+    S::Return(L::Map(vec![("status".to_owned(), L::string(status)), ("message".to_owned(), message)]))
+}
+
+/// The statements in the order in which they run: each line's just before it, so that what a line before has decided costs no more. What a
+/// message alone needs goes to it.
+fn laid_out(root: Vec<S>, steps: Vec<Step>) -> Vec<S> {
+    let mut root: Vec<Option<S>> = root.into_iter().map(Some).collect();
+    let ends: Vec<usize> = steps.iter().skip(1).map(|step| step.begins).chain([root.len()]).collect();
+    let mut later: Vec<S> = Vec::new();
+    // From the last line to the first, since it matters what those after it use.
+    for (step, end) in steps.into_iter().zip(ends).rev() {
+        let mut take = |from: usize, to: usize| -> Vec<S> {
+            root.get_mut(from..to).into_iter().flatten().filter_map(Option::take).collect()
+        };
+        let mut says = take(step.says, end);
+        let begins = take(step.begins, step.says);
+        let mut body = step.body;
+        let alone = says.iter().all(|s| !matches!(s, S::Local(name, _) if inline::is_used(&later, name)));
+        if alone {
+            body.splice(0..0, says.drain(..));
+        }
+        let own = match step.condition {
+            L::True => body,
+            L::False => Vec::new(),
+            condition => vec![S::If(vec![(condition, body)], None)],
+        };
+        later = begins.into_iter().chain(says).chain(own).chain(later).collect();
+    }
+    later
 }
 
 /// As Argo CD spells it. Source: argo-cd `gitops-engine/pkg/health/health.go`.

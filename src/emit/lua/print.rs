@@ -66,6 +66,13 @@ fn wrapped(level: usize, before: &str, value: &L, after: &str, out: &mut String)
             flatten(value, &mut parts);
             (&parts, "..")
         }
+        L::Map(entries) if !entries.is_empty() => {
+            line(level, &format!("{before}{{"), out);
+            for (key, value) in entries {
+                wrapped(level + 1, &format!("{} = ", key_text(key)), value, ",", out);
+            }
+            return line(level, &format!("}}{after}"), out);
+        }
         _ => return line(level, &whole, out),
     };
     for (i, term) in terms.iter().enumerate() {
@@ -139,13 +146,15 @@ pub(super) fn expr(e: &L, level: usize) -> String {
         L::Any(terms) => terms.iter().map(|t| within(t, 3, level)).collect::<Vec<_>>().join(" or "),
         L::List(items) => format!("{{{}}}", list(items, level)),
         L::Map(entries) => {
-            let entry = |(key, value): &(String, L)| {
-                let key = if is_identifier(key) { key.clone() } else { format!("[{}]", quoted(key)) };
-                format!("{key} = {}", expr(value, level))
-            };
+            let entry = |(key, value): &(String, L)| format!("{} = {}", key_text(key), expr(value, level));
             format!("{{{}}}", entries.iter().map(entry).collect::<Vec<_>>().join(", "))
         }
     }
+}
+
+/// A key of a table constructor.
+fn key_text(key: &str) -> String {
+    if is_identifier(key) { key.to_owned() } else { format!("[{}]", quoted(key)) }
 }
 
 /// What may stand before a dot or a bracket.
