@@ -361,6 +361,10 @@ impl Ledger {
             if !verdict.settle.is_empty() {
                 self.dirty.insert(unit.clone());
             }
+            if matches!(verdict.standing, Standing::Waiting(_) | Standing::Due) {
+                let timeless = verdict.causes.iter().filter(|cause| cause.timeless);
+                timeless.for_each(|cause| self.world.remember(&cause.object));
+            }
             if let Some(wake) = verdict.wake {
                 self.wakes.insert((wake, unit.clone()));
             }

@@ -359,15 +359,30 @@ impl World {
 
     /// When an object came to a state: as remembered, else now.
     fn began(&mut self, kind: KindIx, uid: &str, status: HealthStatus, now: Timestamp) -> Timestamp {
-        if !self.episodic.contains(&kind) {
-            return now;
-        }
         let key = episode_key(uid, status);
-        if self.state.episodes.len() >= EPISODES_MAX && !self.state.episodes.contains_key(&key) {
-            return now;
+        if !self.episodic.contains(&kind) {
+            return self.state.episodes.get(&key).copied().unwrap_or(now);
         }
-        self.state_changes += 1;
-        *self.state.episodes.entry(key).or_insert(now)
+        self.begin(key, now)
+    }
+
+    /// Remembers since when an object is in its state, as far as there is room.
+    fn begin(&mut self, key: Mark, since: Timestamp) -> Timestamp {
+        if let Some(since) = self.state.episodes.get(&key) {
+            return *since;
+        }
+        if self.state.episodes.len() < EPISODES_MAX {
+            self.state.episodes.insert(key, since);
+            self.state_changes += 1;
+        }
+        since
+    }
+
+    /// Remembers when a run was first seen to have ended that does not tell it itself: a rule waits on it, and not anew after a restart.
+    pub(super) fn remember(&mut self, object: &ObjectRef) {
+        let Some((entry, since)) = self.get(object).and_then(|entry| Some((entry, entry.since?))) else { return };
+        let key = episode_key(&entry.row.uid, entry.health.status);
+        self.begin(key, since);
     }
 
     /// Drops what is remembered of objects that went away unseen. Everything must have been listed.
@@ -376,8 +391,12 @@ impl World {
             return;
         }
         let mut live: BTreeSet<Mark> = self.missing_keys().collect();
-        for (_, table) in self.tables.iter().filter(|(kind, _)| self.episodic.contains(kind)) {
-            live.extend(table.rows.values().map(|entry| episode_key(&entry.row.uid, entry.health.status)));
+        for (kind, table) in &self.tables {
+            let asked = |entry: &&Entry| {
+                self.episodic.contains(kind) || entry.run.as_ref().is_some_and(|run| run.ended.is_none())
+            };
+            let rows = table.rows.values().filter(asked);
+            live.extend(rows.map(|entry| episode_key(&entry.row.uid, entry.health.status)));
         }
         let before = self.state.episodes.len();
         self.state.episodes.retain(|key, _| live.contains(key));

@@ -270,3 +270,41 @@ fn departures_are_told_by_the_clock_of_the_objects() {
     cluster.apply_json(ended("c", true, 15));
     assert_eq!(cluster.log, ["restart isvc default/x because job default/c succeeded"]);
 }
+
+/// A `thing` that is done and does not tell since when.
+fn thing(name: &str) -> Json {
+    json!({"apiVersion": "a.io/v1", "kind": "Thing", "metadata": {"name": name}, "status": {"done": true}})
+}
+
+#[test]
+fn a_cause_without_a_time_does_not_wait_anew_after_each_restart() {
+    let mut cluster = Cluster::new(&format!("{THINGS}when thing t succeeds then restart isvc absent")).unwrap();
+    cluster.pass(at(1));
+    cluster.apply_json(thing("t"));
+    for day in 1..5 {
+        cluster.pass(at(day * 23 * 60));
+        cluster.restart(true);
+    }
+    assert_eq!(cluster.log.len(), 1, "{:?}", cluster.log);
+    assert!(cluster.log[0].starts_with("Event ActionGivenUp on thing default/t"), "{:?}", cluster.log);
+    let mark = cluster.ledger.world().state.settled.values().next().unwrap().at;
+    assert_eq!(mark, at(24 * 60 + 1));
+}
+
+#[test]
+fn a_target_that_is_made_between_a_cause_without_a_time_and_a_restart_is_younger_than_the_cause() {
+    let mut cluster = Cluster::new(&format!("{THINGS}when thing t succeeds then restart isvc x")).unwrap();
+    cluster.pass(at(1));
+    cluster.apply_json(thing("t"));
+    cluster.pass(at(20));
+    let bare =
+        json!({"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": {"name": "x"}});
+    cluster.put_quietly(bare);
+    cluster.now = at(30);
+    // The controller was killed before it saw the target.
+    let (state, _) = cluster.ledger.world().storable();
+    cluster.ledger = Ledger::new(cluster.rulebook(), State::from_json(&state.to_json().unwrap()).unwrap());
+    cluster.list();
+    assert_eq!(cluster.log.len(), 1, "{:?}", cluster.log);
+    assert!(cluster.log[0].starts_with("Event ActionNotNeeded on isvc default/x"), "{:?}", cluster.log);
+}
