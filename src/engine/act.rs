@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::cause::{Usage, usage};
+use super::cause::{Usage, used};
 use super::condition::Context;
 use super::decide::{latest, settle};
 use super::index::target;
@@ -98,8 +98,11 @@ struct Step<'a> {
 
 impl Step<'_> {
     fn usages(&self) -> impl Iterator<Item = (&Cause, Mark, Usage)> {
-        let all = marks(self.ctx, self.branch, self.action, self.causes);
-        self.causes.iter().zip(all).map(|(cause, mark)| (cause, mark, usage(self.ctx.world, &self.action.verb, mark)))
+        let ctx = self.ctx;
+        self.causes.iter().map(move |cause| {
+            let (mark, usage) = used(ctx.rulebook, ctx.world, ctx.rule, self.branch, self.action, cause);
+            (cause, mark, usage)
+        })
     }
 
     /// The action was given up for these causes.

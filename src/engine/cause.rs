@@ -8,6 +8,7 @@ use super::decide::EPISODE;
 use super::judge::branches;
 use super::mark::recorded;
 use super::reopen::REOPEN;
+use super::world::{CLOCK_SKEW, plus};
 use super::{Branch, Cause, How, Mark, World};
 use crate::rulebook::{Action, KindIx, ObjectRef, Origin, Outcome, Rule, Rulebook, Verb};
 
@@ -24,17 +25,30 @@ pub struct RunId {
     pub ended: Option<Timestamp>,
     /// When its object was created.
     pub created: Option<Timestamp>,
+    /// What stood for the completion before that was written, if that is something else.
+    pub before: Option<Arc<str>>,
 }
 
 impl RunId {
     /// `uid/succeeded/completion`
     #[must_use]
     pub fn id(&self) -> String {
+        self.id_with(&self.completion)
+    }
+
+    fn id_with(&self, completion: &str) -> String {
         let outcome = match self.outcome {
             Outcome::Succeeded => "succeeded",
             Outcome::Failed => "failed",
         };
-        format!("{}/{outcome}/{}", self.uid, self.completion)
+        format!("{}/{outcome}/{completion}", self.uid)
+    }
+
+    /// The identities that the same run may have had before its object told all: a phase can be written before the completion.
+    #[must_use]
+    pub fn earlier_ids(&self) -> Vec<String> {
+        let nothing = (!self.completion.is_empty()).then_some("");
+        self.before.as_deref().into_iter().chain(nothing).map(|completion| self.id_with(completion)).collect()
     }
 
     /// Hash of the identity.
@@ -42,6 +56,18 @@ impl RunId {
     pub fn mark(&self) -> Mark {
         Mark::of(&["run", &self.id()])
     }
+
+    /// Hashes of the identities that it may have had before, if it had ended by a time.
+    #[must_use]
+    pub fn earlier_marks(&self, known: Timestamp) -> Vec<Mark> {
+        let ids = if had_ended(self.ended, known) { self.earlier_ids() } else { Vec::new() };
+        ids.iter().map(|id| Mark::of(&["run", id])).collect()
+    }
+}
+
+/// Whether what was known at a time can have been this run: not when it ended later, clocks aside.
+fn had_ended(ended: Option<Timestamp>, known: Timestamp) -> bool {
+    ended.is_none_or(|ended| ended <= plus(known, CLOCK_SKEW))
 }
 
 /// The hash under which an event of a rule has its baseline. All rules of annotations on one kind share one: they come and go
@@ -95,16 +121,28 @@ fn branch_word(branch: Branch) -> &'static str {
     }
 }
 
-/// The mark of one cause for one action.
+/// The mark of one cause, by its identity, for one action.
 #[must_use]
-pub fn action_mark(rulebook: &Rulebook, rule: &Rule, branch: Branch, action: &Action, cause: &Cause) -> Mark {
-    Mark::of(&["mark", &rulebook.id, &rule.name, branch_word(branch), &action.text, &cause.id])
+pub fn action_mark(rulebook: &Rulebook, rule: &Rule, branch: Branch, action: &Action, id: &str) -> Mark {
+    Mark::of(&["mark", &rulebook.id, &rule.name, branch_word(branch), &action.text, id])
 }
 
 /// The mark that a rule without any action (a block alone), or a rule that gave up before its first action, uses a cause up with.
 #[must_use]
 pub fn rule_mark(rulebook: &Rulebook, rule: &Rule, cause: &Cause) -> Mark {
-    Mark::of(&["rule", &rulebook.id, &rule.name, &cause.id])
+    rule_mark_of(rulebook, rule, &cause.id)
+}
+
+fn rule_mark_of(rulebook: &Rulebook, rule: &Rule, id: &str) -> Mark {
+    Mark::of(&["rule", &rulebook.id, &rule.name, id])
+}
+
+/// How a rule as a whole has used a cause up, under any of its identities.
+#[must_use]
+pub fn rule_settled(rulebook: &Rulebook, world: &World, rule: &Rule, cause: &Cause) -> Option<How> {
+    let settled = |id: &str| world.state.settled.get(&rule_mark_of(rulebook, rule, id));
+    let earlier = || cause.earlier.iter().filter_map(|id| settled(id)).find(|settled| had_ended(cause.ended(), settled.at));
+    settled(&cause.id).or_else(earlier).map(|settled| settled.how)
 }
 
 /// The object whose record annotation holds an action's marks.
@@ -131,10 +169,33 @@ pub enum Usage {
 
 /// Looks for an action's mark in the settled marks and in the target's record.
 #[must_use]
-pub fn usage(world: &World, verb: &Verb, mark: Mark) -> Usage {
+fn usage(world: &World, verb: &Verb, mark: Mark) -> Usage {
     if let Some(settled) = world.state.settled.get(&mark) {
         return Usage::Settled(settled.how);
     }
     let record = record_holder(verb).and_then(|holder| world.get(holder)).and_then(|entry| entry.row.record.as_deref());
     if recorded(record, mark) { Usage::Recorded } else { Usage::Fresh }
+}
+
+/// What became of one cause for one action, under any of its identities, and the mark that says so: else the one that will.
+#[must_use]
+pub fn used(
+    rulebook: &Rulebook,
+    world: &World,
+    rule: &Rule,
+    branch: Branch,
+    action: &Action,
+    cause: &Cause,
+) -> (Mark, Usage) {
+    let look = |id: &str| {
+        let mark = action_mark(rulebook, rule, branch, action, id);
+        (mark, usage(world, &action.verb, mark))
+    };
+    let own = look(&cause.id);
+    if own.1 != Usage::Fresh {
+        return own;
+    }
+    let same = |mark: &Mark| world.state.settled.get(mark).is_none_or(|settled| had_ended(cause.ended(), settled.at));
+    let earlier = cause.earlier.iter().map(|id| look(id));
+    earlier.into_iter().find(|(mark, usage)| *usage != Usage::Fresh && same(mark)).unwrap_or(own)
 }

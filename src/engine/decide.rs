@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::act::{Next, next_action};
-use super::cause::{event_item, rule_mark};
+use super::cause::{event_item, rule_mark, rule_settled};
 use super::condition::Context;
 use super::judge::EventState;
 use super::reopen::decide_again;
@@ -223,7 +223,7 @@ impl Decision<'_> {
         let state = &self.ctx.world.state;
         let baseline = cause.time.is_none_or(|began| state.is_baseline_episode(item, began));
         let over = state.is_dealt_with(item, cause.time)
-            || state.settled.contains_key(&rule_mark(self.ctx.rulebook, self.ctx.rule, &cause));
+            || rule_settled(self.ctx.rulebook, self.ctx.world, self.ctx.rule, &cause).is_some();
         if over || (baseline && !self.ctx.rule.modifiers.catch_up) {
             return Outcome::standing(truth, Vec::new(), Standing::Done);
         }
@@ -244,7 +244,7 @@ impl Decision<'_> {
             parts.iter().map(|(_, uid, began)| format!("{uid}@{}", began.map(|b| b.to_string()).unwrap_or_default()));
         let text = self.reasons.iter().map(|reason| reason.what.clone()).collect::<Vec<_>>().join(" and ");
         let id = format!("episode/{}", id.collect::<Vec<_>>().join("+"));
-        Some(Cause { object, uid, id, text, time: Some(began), timeless: false, outcome: None })
+        Some(Cause { object, uid, id, text, time: Some(began), timeless: false, outcome: None, earlier: Vec::new() })
     }
 }
 

@@ -202,7 +202,8 @@ impl Run<'_> {
         // Each supposed run is another one, so that no step uses up the cause of the next.
         self.runs += 1;
         let completion = Arc::from(self.runs.to_string());
-        let run = outcome.map(|outcome| RunId { uid, outcome, completion, ended: Some(self.now), created: None });
+        let ended = Some(self.now);
+        let run = outcome.map(|outcome| RunId { uid, outcome, completion, ended, created: None, before: None });
         self.ledger.suppose(object, status, None, run);
     }
 

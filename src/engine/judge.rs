@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::cause::{RunId, Usage, action_item, action_mark, event_item, items, rule_mark, usage};
+use super::cause::{RunId, Usage, action_item, action_mark, event_item, items, rule_settled, used};
 use super::condition::{Context, members, state_text};
 use super::decide::EPISODE;
 use super::listed::{absent, unlisted};
@@ -143,6 +143,7 @@ impl Context<'_> {
             time: run.ended.or(entry.since),
             timeless: run.ended.is_none(),
             outcome: Some(run.outcome),
+            earlier: run.earlier_ids(),
         }
     }
 
@@ -152,12 +153,11 @@ impl Context<'_> {
         if state.is_dealt_with(item, run.ended) {
             return Judgement::Over("long dealt with");
         }
-        if let Some(settled) = state.settled.get(&rule_mark(self.rulebook, self.rule, cause)) {
-            return Judgement::Over(how_text(settled.how));
+        if let Some(how) = rule_settled(self.rulebook, self.world, self.rule, cause) {
+            return Judgement::Over(how_text(how));
         }
         let begun = branches(self.rule).find(|(branch, action)| {
-            let mark = action_mark(self.rulebook, self.rule, *branch, action, cause);
-            usage(self.world, &action.verb, mark) != Usage::Fresh
+            used(self.rulebook, self.world, self.rule, *branch, action, cause).1 != Usage::Fresh
         });
         if let Some((branch, _)) = begun {
             return Judgement::Begun(branch);
@@ -195,9 +195,15 @@ impl Context<'_> {
         match cause.outcome {
             Some(outcome) => {
                 let completion = cause.id.splitn(3, '/').nth(2).unwrap_or("");
-                let ended = cause.time.filter(|_| !cause.timeless);
-                let created = self.world.get(&cause.object).and_then(|entry| entry.row.created);
-                let run = RunId { uid: cause.uid.clone(), outcome, completion: Arc::from(completion), ended, created };
+                let before = cause.earlier.iter().find_map(|id| id.splitn(3, '/').nth(2)).filter(|text| !text.is_empty());
+                let run = RunId {
+                    uid: cause.uid.clone(),
+                    outcome,
+                    completion: Arc::from(completion),
+                    ended: cause.ended(),
+                    created: self.world.get(&cause.object).and_then(|entry| entry.row.created),
+                    before: before.map(Arc::from),
+                };
                 self.world.state.is_baseline(item, &run)
             }
             None => cause.time.is_none_or(|began| self.is_new_in_episode(item, began)),
@@ -231,7 +237,7 @@ pub fn branches(rule: &Rule) -> impl Iterator<Item = (Branch, &Action)> {
 /// The marks of causes for an action.
 #[must_use]
 pub fn marks(ctx: &Context<'_>, branch: Branch, action: &Action, causes: &[Cause]) -> Vec<Mark> {
-    causes.iter().map(|cause| action_mark(ctx.rulebook, ctx.rule, branch, action, cause)).collect()
+    causes.iter().map(|cause| action_mark(ctx.rulebook, ctx.rule, branch, action, &cause.id)).collect()
 }
 
 fn waiting(why: &str) -> EventState {

@@ -213,9 +213,13 @@ pub fn validation_event(
     now: Timestamp,
 ) -> Option<Settle> {
     let run = entry.run.as_ref()?;
-    let mark = Mark::of(&["validation", &rulebook.id, &run.id()]);
+    let mark = |id: &str| Mark::of(&["validation", &rulebook.id, id]);
     let state = &world.state;
+    let told = |id: &String| state.settled.contains_key(&mark(id));
+    let earlier = run.earlier_ids();
+    let mark = mark(&run.id());
     if state.settled.contains_key(&mark)
+        || earlier.iter().any(told)
         || state.is_dealt_with(validation_item(rulebook), run.ended)
         || state.is_baseline(validation_item(rulebook), run)
     {

@@ -150,12 +150,16 @@ impl State {
         let Some((index, load)) = index.and_then(|index| Some((index, self.loads.get(index)?))) else {
             return true;
         };
-        load.is_older(run) || self.is_named(run.mark(), index)
+        load.is_older(run) || self.is_named(run, index)
     }
 
     /// Whether a run was there at a load or an earlier one.
-    fn is_named(&self, run: Mark, index: usize) -> bool {
-        self.loads.iter().take(index + 1).any(|load| load.runs.contains(&run))
+    fn is_named(&self, run: &RunId, index: usize) -> bool {
+        let (mut loads, mark) = (self.loads.iter().take(index + 1), run.mark());
+        loads.any(|load| {
+            let earlier = || run.earlier_marks(load.at).into_iter().any(|mark| load.runs.contains(&mark));
+            load.runs.contains(&mark) || (!load.runs.is_empty() && earlier())
+        })
     }
 
     /// When an item was first loaded.

@@ -58,6 +58,16 @@ pub struct Cause {
     pub timeless: bool,
     /// How the run ended; none for an episode of a state.
     pub outcome: Option<Outcome>,
+    /// Identities that the same run may have had before its object told all.
+    pub earlier: Vec<String>,
+}
+
+impl Cause {
+    /// When the run ended, if its object tells.
+    #[must_use]
+    pub fn ended(&self) -> Option<Timestamp> {
+        self.time.filter(|_| !self.timeless)
+    }
 }
 
 /// Why a part of a condition is what it is.

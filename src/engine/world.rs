@@ -223,6 +223,7 @@ impl World {
             completion: run.completion,
             ended: run.ended.filter(|ended| *ended <= plus(now, CLOCK_SKEW)),
             created: row.created,
+            before: run.before,
         });
         let same = before.filter(|e| e.health.status == health.status && e.row.uid == row.uid).map(|e| e.since);
         if let Some(entry) = before.filter(|_| same.is_none()).cloned() {

@@ -197,7 +197,10 @@ fn live_marks(rulebook: &Rulebook, world: &World, target: &ObjectRef) -> BTreeSe
     for rule in book.chain(annotated.filter(|rule| writes_to(rule, target))) {
         for cause in finished_causes(rulebook, world, rule) {
             let actions = branches(rule).filter(|(_, action)| holder(&action.verb) == Some(target));
-            marks.extend(actions.map(|(branch, action)| action_mark(rulebook, rule, branch, action, &cause)));
+            let ids = || std::iter::once(&cause.id).chain(&cause.earlier);
+            marks.extend(actions.flat_map(|(branch, action)| {
+                ids().map(move |id| action_mark(rulebook, rule, branch, action, id))
+            }));
         }
     }
     // Marks that are in the stored state are not needed any more.
@@ -230,6 +233,7 @@ fn finished_causes(rulebook: &Rulebook, world: &World, rule: &Rule) -> Vec<Cause
                 time: run.ended,
                 timeless: run.ended.is_none(),
                 outcome: Some(run.outcome),
+                earlier: run.earlier_ids(),
             });
         }
     }

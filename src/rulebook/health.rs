@@ -80,6 +80,8 @@ pub struct Run {
     pub completion: Arc<str>,
     /// When it ended, if the object tells.
     pub ended: Option<Timestamp>,
+    /// What told it from the next before its completion was written, if that is something else: the time of its terminal condition.
+    pub before: Option<Arc<str>>,
 }
 
 /// The health of an object: `object` holds at least the fields that [`fields`](super::Rulebook::fields) names, as `self`.
@@ -136,24 +138,27 @@ pub fn run_of(kind: &Kind, health: &Health, object: &Value) -> Option<Run> {
     let variables = [Some(object)];
     let scope = Scope::with_lets(&variables, &kind.lets);
     let given = kind.completion.as_ref().and_then(|completion| completion.eval(&scope).ok());
-    let given = given.or_else(|| terminal_transition(object, outcome).map(Value::String));
+    let transition = terminal_transition(object, outcome);
+    let given = given.or_else(|| transition.clone().map(Value::String));
     let (completion, ended) = match &given {
         Some(value) => (text(value), time(value)),
         None => (Arc::from(""), None),
     };
-    Some(Run { outcome, completion, ended })
+    let before = transition.filter(|transition| *transition != completion);
+    Some(Run { outcome, completion, ended, before })
 }
 
-/// The lastTransitionTime of the condition that says how the run ended.
+/// The lastTransitionTime of the condition that says how the run ended. Ready is none of them: a notebook's stays False from its
+/// start, and what serves is ready long before it ends.
 fn terminal_transition(object: &Value, outcome: Outcome) -> Option<Arc<str>> {
     let types: &[&str] = match outcome {
-        Outcome::Succeeded => &["Complete", "Succeeded", "Ready"],
-        Outcome::Failed => &["Failed"],
+        Outcome::Succeeded => &["Complete", "Succeeded", "ValidationComplete"],
+        Outcome::Failed => &["Failed", "ValidationComplete"],
     };
-    let at = |name: &&str, status| transition(object, name, status);
-    types.iter().find_map(|name| at(name, "True")).or_else(|| match outcome {
+    let at = |name: &&str| transition(object, name, "True");
+    types.iter().find_map(at).or_else(|| match outcome {
         Outcome::Succeeded => None,
-        Outcome::Failed => ["Succeeded", "Ready"].iter().find_map(|name| at(name, "False")),
+        Outcome::Failed => transition(object, "Succeeded", "False"),
     })
 }
 
