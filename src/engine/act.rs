@@ -1,8 +1,6 @@
 //! Acting: the next action of a branch, once it has been decided.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -11,19 +9,14 @@ use super::condition::Context;
 use super::decide::{latest, settle};
 use super::index::target;
 use super::judge::marks;
-use super::missing::full_name;
+use super::pace::patience_to_act;
 use super::types::BACKOFF_DEFAULT;
 use super::{
-    Branch, Cause, DEADLINE_DEFAULT, Effect, EventDraft, Firing, How, Intent, Listing, Mark, RETRIES_DEFAULT, Settle,
-    Standing, Unit, later,
+    Branch, Cause, Effect, EventDraft, Firing, How, Intent, Listing, Mark, Pace, RETRIES_DEFAULT, Settle, Standing,
+    Unit, later,
 };
 use crate::expr::Scope;
-use crate::rulebook::{Action, HealthStatus, ObjectRef, Outcome, Rulebook, Verb};
-
-/// A target that was acted on so recently is not yet looked at: its controller may not have seen the write.
-const SETTLING: Duration = Duration::from_secs(10);
-/// A target that is not healthy this long after its action no longer holds up `at most N at a time`.
-const BUSY_MAX: Duration = Duration::from_secs(60 * 60);
+use crate::rulebook::{Action, ObjectRef, Outcome, Verb};
 
 /// Where a branch stands and what it wants.
 #[derive(Debug)]
@@ -52,13 +45,17 @@ pub fn next_action(ctx: &Context<'_>, unit: &Unit, branch: Branch, causes: &[Cau
         Branch::Else => &ctx.rule.otherwise,
     };
     let mut next = Next::standing(Standing::Done);
+    let mut causes = causes.to_vec();
     for (number, action) in actions.iter().enumerate() {
-        let step = Step { ctx, unit, branch, number, action, causes, again: None };
-        if step.stopped_before() {
-            next.settle.extend(step.skip_rest());
+        let step = Step { ctx, unit, branch, number, action, causes: &causes, again: None };
+        let (stopped, going) = step.split();
+        next.settle.extend(step.skip_rest(&stopped));
+        if going.is_empty() {
             next.standing = Standing::Refused(format!("{}: refused before", action.text));
             return next;
         }
+        causes = going;
+        let step = Step { ctx, unit, branch, number, action, causes: &causes, again: None };
         next.settle.extend(step.seen());
         let pending = step.pending();
         if pending.is_empty() {
@@ -85,12 +82,12 @@ pub fn sync_again(ctx: &Context<'_>, unit: &Unit, action: &Action, causes: &[Cau
     next
 }
 
-struct Step<'a> {
-    ctx: &'a Context<'a>,
-    unit: &'a Unit,
+pub(super) struct Step<'a> {
+    pub ctx: &'a Context<'a>,
+    pub unit: &'a Unit,
     branch: Branch,
     number: usize,
-    action: &'a Action,
+    pub action: &'a Action,
     causes: &'a [Cause],
     /// Only this revision is synced, of each source.
     again: Option<Vec<Arc<str>>>,
@@ -105,24 +102,30 @@ impl Step<'_> {
         })
     }
 
-    /// The action was given up for these causes.
-    fn stopped_before(&self) -> bool {
-        let stopped = |how| matches!(how, How::Refused | How::Skipped | How::Expired);
-        let mut usages = self.usages().peekable();
-        usages.peek().is_some() && usages.all(|(_, _, usage)| matches!(usage, Usage::Settled(how) if stopped(how)))
+    /// The causes for which this action was given up, which stops the rest for them, and the others.
+    fn split(&self) -> (Vec<Cause>, Vec<Cause>) {
+        let (mut stopped, mut going) = (Vec::new(), Vec::new());
+        for (cause, _, usage) in self.usages() {
+            match usage {
+                Usage::Settled(How::Refused | How::Skipped | How::Expired) => stopped.push(cause.clone()),
+                _ => going.push(cause.clone()),
+            }
+        }
+        (stopped, going)
     }
 
-    fn skip_rest(&self) -> Option<Settle> {
+    fn skip_rest(&self, stopped: &[Cause]) -> Option<Settle> {
         let actions = match self.branch {
             Branch::Then => &self.ctx.rule.then,
             Branch::Else => &self.ctx.rule.otherwise,
         };
         let rest = actions.iter().skip(self.number + 1);
-        let all: Vec<Mark> = rest.flat_map(|action| marks(self.ctx, self.branch, action, self.causes)).collect();
+        let all: Vec<Mark> = rest.flat_map(|action| marks(self.ctx, self.branch, action, stopped)).collect();
         let open: Vec<Mark> = all.into_iter().filter(|mark| !self.ctx.world.state.settled.contains_key(mark)).collect();
-        let first = self.causes.first().filter(|_| !open.is_empty())?;
-        let timeless = self.causes.iter().any(|cause| cause.timeless);
-        Some(Settle { marks: open, how: How::Skipped, timeless, on: first.object.clone(), event: None })
+        let first = stopped.first().filter(|_| !open.is_empty())?;
+        let timeless = stopped.iter().any(|cause| cause.timeless);
+        let (on, pace) = (first.object.clone(), Pace::default());
+        Some(Settle { marks: open, how: How::Skipped, timeless, on, event: None, pace })
     }
 
     /// Writes whose record is on the target though they are not settled yet: a write whose answer was lost.
@@ -143,9 +146,8 @@ impl Step<'_> {
     }
 
     fn deadline(&self, causes: &[Cause]) -> Timestamp {
-        let patience = DEADLINE_DEFAULT.max(self.ctx.rule.within.unwrap_or_default());
-        let lasting = self.ctx.rule.terms.iter().filter_map(|term| term.lasting).max().unwrap_or_default();
-        latest(causes).map_or(Timestamp::MAX, |time| later(self.ctx.actionable(time), patience.saturating_add(lasting)))
+        let patience = patience_to_act(self.ctx.rule);
+        latest(causes).map_or(Timestamp::MAX, |time| later(self.ctx.actionable(time), patience))
     }
 
     fn firing(&self, causes: &[Cause], marks: Vec<Mark>) -> Option<Firing> {
@@ -163,6 +165,7 @@ impl Step<'_> {
             deadline: self.deadline(causes),
             due_since: causes.iter().filter_map(|c| c.time).min().unwrap_or(self.ctx.now),
             observe: self.ctx.rule.modifiers.observe || self.ctx.world.observe,
+            pace: Pace::of(self.ctx, &self.action.verb, self.number, causes),
         })
     }
 
@@ -193,6 +196,7 @@ impl Step<'_> {
                 let settle = vec![done(&firing, &on, self.ctx.now)];
                 return Next { standing: Standing::Would(firing.text.clone()), intents: Vec::new(), settle };
             }
+            Ok((on, effect)) if let Err(wait) = self.pace(&firing, &on, &effect) => wait,
             Ok((on, effect)) => {
                 let intent = Intent { target: on, effect, firings: vec![firing] };
                 return Next { standing: Standing::Due, intents: vec![intent], settle: Vec::new() };
@@ -239,7 +243,6 @@ impl Step<'_> {
         if let Some(target) = target(&self.action.verb) {
             self.target_ready(target)?;
         }
-        self.pace(firing)?;
         let bindings = self.ctx.bindings();
         let scope = Scope::new(&bindings);
         let source = firing.causes.last().map(|cause| cause.object.clone());
@@ -277,52 +280,6 @@ impl Step<'_> {
             (None, Listing::Absent) => Err(format!("{name}: the cluster has no such kind")),
             (None, Listing::Listed) => Err(format!("{name} does not exist yet")),
         }
-    }
-
-    /// `cooldown`, `at most N at a time`, `at most N per D`: delay and merge, never drop.
-    fn pace(&self, firing: &Firing) -> Result<(), String> {
-        let (ctx, modifiers) = (self.ctx, &self.ctx.rule.modifiers);
-        let state = &ctx.world.state;
-        let on = target(&self.action.verb).or(firing.causes.last().map(|cause| &cause.object));
-        if let Some((cooldown, last)) = modifiers.cooldown.zip(on.and_then(|on| state.acted.get(&acted_key(ctx, on)))) {
-            let until = later(*last, cooldown);
-            if until > ctx.now {
-                ctx.wake_at(until);
-                return Err(format!("cooldown until {until}"));
-            }
-        }
-        if let Some((most, per)) = modifiers.per.filter(|_| self.number == 0) {
-            let fired = state.fired.get(&fired_key(ctx)).map(Vec::as_slice).unwrap_or_default();
-            let recent: Vec<Timestamp> =
-                fired.iter().map(|time| later(*time, per)).filter(|end| *end > ctx.now).collect();
-            if recent.len() >= usize::try_from(most).unwrap_or(usize::MAX) {
-                let until = recent.into_iter().min().unwrap_or(ctx.now);
-                ctx.wake_at(until);
-                return Err(format!("at most {most} in this time: again at {until}"));
-            }
-        }
-        match (modifiers.at_a_time, on) {
-            (Some(most), Some(on)) => self.room(most, on),
-            _ => Ok(()),
-        }
-    }
-
-    fn room(&self, most: u32, on: &ObjectRef) -> Result<(), String> {
-        let ctx = self.ctx;
-        let others: BTreeSet<&ObjectRef> = super::index::targets(ctx.rule).filter(|target| *target != on).collect();
-        let busy = |target: &&&ObjectRef| {
-            let Some(acted) = ctx.world.state.acted.get(&acted_key(ctx, target)) else { return false };
-            let (settled, over) = (later(*acted, SETTLING), later(*acted, BUSY_MAX));
-            ctx.wake_at(settled);
-            ctx.wake_at(over);
-            let healthy = ctx.world.get(target).is_some_and(|entry| entry.health.status == HealthStatus::Healthy);
-            ctx.now < settled || (!healthy && ctx.now < over)
-        };
-        let busy: Vec<String> = others.iter().filter(busy).map(|target| ctx.rulebook.say(target)).collect();
-        if busy.len() >= usize::try_from(most).unwrap_or(usize::MAX) {
-            return Err(format!("at most {most} at a time: {} not healthy yet", busy.join(", ")));
-        }
-        Ok(())
     }
 
     /// An operation written while another runs is silently lost, so a sync waits.
@@ -377,28 +334,6 @@ impl Step<'_> {
     }
 }
 
-/// The hash under which the last write of a rule to a target is kept.
-#[must_use]
-pub fn acted_key(ctx: &Context<'_>, target: &ObjectRef) -> Mark {
-    acted_mark(ctx.rulebook, &ctx.rule.name, target)
-}
-
-/// As [`acted_key`], from names.
-#[must_use]
-pub fn acted_mark(rulebook: &Rulebook, rule: &str, target: &ObjectRef) -> Mark {
-    Mark::of(&["acted", &rulebook.id, rule, &full_name(rulebook, target)])
-}
-
-fn fired_key(ctx: &Context<'_>) -> Mark {
-    fired_mark(&ctx.rulebook.id, &ctx.rule.name)
-}
-
-/// The hash under which recent firings of a rule are kept.
-#[must_use]
-pub fn fired_mark(rulebook: &str, rule: &str) -> Mark {
-    Mark::of(&["fired", rulebook, rule])
-}
-
 /// What is settled once an action is done: with an Event on its target.
 #[must_use]
 pub fn done(firing: &Firing, on: &ObjectRef, now: Timestamp) -> Settle {
@@ -411,7 +346,8 @@ pub fn done(firing: &Firing, on: &ObjectRef, now: Timestamp) -> Settle {
     let mark = Mark::of(&["event", reason, &ids.join(",")]);
     let event = EventDraft { mark, notification: None, reason: reason.to_owned(), message, warning: false, time: now };
     let timeless = firing.causes.iter().any(|cause| cause.timeless);
-    Settle { marks: firing.marks.clone(), how, timeless, on: on.clone(), event: Some(event) }
+    let pace = firing.pace.clone();
+    Settle { marks: firing.marks.clone(), how, timeless, on: on.clone(), event: Some(event), pace }
 }
 
 /// `job a succeeded, job b succeeded and 3 more`

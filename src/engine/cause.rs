@@ -141,7 +141,8 @@ fn rule_mark_of(rulebook: &Rulebook, rule: &Rule, id: &str) -> Mark {
 #[must_use]
 pub fn rule_settled(rulebook: &Rulebook, world: &World, rule: &Rule, cause: &Cause) -> Option<How> {
     let settled = |id: &str| world.state.settled.get(&rule_mark_of(rulebook, rule, id));
-    let earlier = || cause.earlier.iter().filter_map(|id| settled(id)).find(|settled| had_ended(cause.ended(), settled.at));
+    let earlier =
+        || cause.earlier.iter().filter_map(|id| settled(id)).find(|settled| had_ended(cause.ended(), settled.at));
     settled(&cause.id).or_else(earlier).map(|settled| settled.how)
 }
 

@@ -1,7 +1,6 @@
 //! Deciding one unit: from causes and conditions to what is due.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -9,10 +8,10 @@ use super::act::{Next, next_action};
 use super::cause::{event_item, rule_mark, rule_settled};
 use super::condition::Context;
 use super::judge::EventState;
+use super::pace::{patience, patience_to_act};
 use super::reopen::decide_again;
 use super::{
-    Branch, Cause, DEADLINE_DEFAULT, EventDraft, How, Mark, Reason, RuleId, Settle, Standing, Unit, Verdict, World,
-    later,
+    Branch, Cause, EventDraft, How, Mark, Pace, Reason, RuleId, Settle, Standing, Unit, Verdict, World, later,
 };
 use crate::expr::Truth;
 use crate::rulebook::{Alternative, Rule, Rulebook, Test};
@@ -99,18 +98,29 @@ impl Decision<'_> {
             // A block alone: it is read as states, and uses no causes.
             return Outcome::standing(rest, Vec::new(), Standing::Quiet);
         }
+        let mut stopped = None;
         for branch in [Branch::Then, Branch::Else] {
             let begun: Vec<Cause> = states.iter().flat_map(|state| state.begun(branch)).cloned().collect();
             let all = states.iter().all(|state| state.begun(branch).next().is_some());
             if !begun.is_empty() && (all || branch == Branch::Else) {
                 let next = next_action(self.ctx, self.unit, branch, &begun);
-                if next.standing != Standing::Done || !next.settle.is_empty() {
-                    self.deadline = latest(&begun).map(|time| later(self.ctx.actionable(time), self.patience()));
-                    return Outcome { truth: None, causes: begun, next };
+                let rests = next.settle.is_empty();
+                match &next.standing {
+                    Standing::Done if rests => {}
+                    // What was refused is used up: a later run is another matter.
+                    Standing::Refused(_) if rests => stopped = Some(Outcome { truth: None, causes: begun, next }),
+                    _ => {
+                        let until = |time| later(self.ctx.actionable(time), patience_to_act(self.ctx.rule));
+                        self.deadline = latest(&begun).map(until);
+                        return Outcome { truth: None, causes: begun, next };
+                    }
                 }
             }
         }
         let fresh: Vec<Cause> = states.iter().flat_map(EventState::fresh).cloned().collect();
+        if let Some(stopped) = stopped.filter(|_| fresh.is_empty()) {
+            return stopped;
+        }
         if fresh.is_empty() {
             let used = states.iter().any(|state| !state.causes.is_empty());
             return Outcome::standing(Truth::False, Vec::new(), if used { Standing::Done } else { Standing::Quiet });
@@ -176,17 +186,12 @@ impl Decision<'_> {
         ctx.test(&self.alternative.rest, &mut Vec::new()) == Truth::True
     }
 
-    fn patience(&self) -> Duration {
-        let lasting = self.ctx.rule.terms.iter().filter_map(|term| term.lasting).max().unwrap_or(Duration::ZERO);
-        DEADLINE_DEFAULT.max(self.ctx.rule.within.unwrap_or_default()).saturating_add(lasting)
-    }
-
     /// `within` opens at the earliest unused cause; without it the default counts.
     fn deadline_of(&self, fresh: &[Cause]) -> Timestamp {
         let earliest = fresh.iter().filter_map(|cause| cause.time).min();
         let from = |time: Timestamp| match self.ctx.rule.within {
             Some(within) => later(time, within),
-            None => later(self.ctx.actionable(time), self.patience()),
+            None => later(self.ctx.actionable(time), patience(self.ctx.rule)),
         };
         earliest.map_or(Timestamp::MAX, from)
     }
@@ -227,7 +232,7 @@ impl Decision<'_> {
         if over || (baseline && !self.ctx.rule.modifiers.catch_up) {
             return Outcome::standing(truth, Vec::new(), Standing::Done);
         }
-        self.deadline = cause.time.map(|time| later(self.ctx.actionable(time), self.patience()));
+        self.deadline = cause.time.map(|time| later(self.ctx.actionable(time), patience_to_act(self.ctx.rule)));
         let causes = vec![cause];
         let next = next_action(self.ctx, self.unit, Branch::Then, &causes);
         Outcome { truth: Some(truth), causes, next }
@@ -282,5 +287,6 @@ pub fn settle(
     let mark = Mark::of(&["event", reason, &ids.join(",")]);
     let event = EventDraft { mark, notification: None, reason: reason.to_owned(), message, warning, time: ctx.now };
     let timeless = causes.iter().any(|cause| cause.timeless);
-    Some(Settle { marks, how, timeless, on: first.object.clone(), event: Some(event) })
+    let (on, pace) = (first.object.clone(), Pace::default());
+    Some(Settle { marks, how, timeless, on, event: Some(event), pace })
 }

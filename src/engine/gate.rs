@@ -8,13 +8,13 @@ use crate::expr::Truth;
 use crate::rulebook::{AppName, Block, Outcome, Rule, Rulebook, Term, Test};
 use crate::syntax::tree::{Predicate, Quantifier};
 
-/// The gates of one rule, one for each `block`.
+/// The gates of one rule, one for each `block`, and when they may open or close though nothing changes.
 #[must_use]
-pub fn gates(rulebook: &Rulebook, world: &World, rule: &Rule, now: Timestamp) -> Vec<Gate> {
+pub fn gates(rulebook: &Rulebook, world: &World, rule: &Rule, now: Timestamp) -> (Vec<Gate>, Option<Timestamp>) {
     if rule.blocks.is_empty() {
-        return Vec::new();
+        return (Vec::new(), None);
     }
-    let (open, reasons) = condition(rulebook, world, rule, now);
+    let (open, reasons, wake) = timed(rulebook, world, rule, now);
     let gate = |block: &Block| Gate {
         rule: rule.name.clone(),
         application: application_of(rulebook, world, rule, block),
@@ -22,7 +22,7 @@ pub fn gates(rulebook: &Rulebook, world: &World, rule: &Rule, now: Timestamp) ->
         open,
         reasons: reasons.clone(),
     };
-    rule.blocks.iter().map(gate).collect()
+    (rule.blocks.iter().map(gate).collect(), wake)
 }
 
 /// Whose waves a block holds, as far as it is known.
@@ -34,18 +34,32 @@ pub fn application_of(rulebook: &Rulebook, world: &World, rule: &Rule, block: &B
 /// A rule's whole `when`, read as states; with `any`, one match for which it holds is enough.
 #[must_use]
 pub fn condition(rulebook: &Rulebook, world: &World, rule: &Rule, now: Timestamp) -> (Truth, Vec<super::Reason>) {
+    let (truth, reasons, _) = timed(rulebook, world, rule, now);
+    (truth, reasons)
+}
+
+/// As [`condition`], with the time at which it may be otherwise though nothing changes.
+#[must_use]
+pub fn timed(
+    rulebook: &Rulebook,
+    world: &World,
+    rule: &Rule,
+    now: Timestamp,
+) -> (Truth, Vec<super::Reason>, Option<Timestamp>) {
     let any = rule.terms.iter().find(|term| term.source.quantifier == Quantifier::Any);
-    let mut best = (Truth::False, Vec::new());
+    let mut best = (Truth::False, Vec::new(), None);
     let Some(any) = any else {
-        let mut reasons = Vec::new();
-        let truth = Context::new(rulebook, world, rule, None, now).test(&rule.when, &mut reasons);
-        return (truth, reasons);
+        let (ctx, mut reasons) = (Context::new(rulebook, world, rule, None, now), Vec::new());
+        let truth = ctx.test(&rule.when, &mut reasons);
+        return (truth, reasons, ctx.wake());
     };
     for (member, _) in members(rulebook, world, &any.source) {
-        let mut reasons = Vec::new();
-        let truth = Context::new(rulebook, world, rule, Some(&member), now).test(&rule.when, &mut reasons);
+        let (ctx, mut reasons) = (Context::new(rulebook, world, rule, Some(&member), now), Vec::new());
+        let truth = ctx.test(&rule.when, &mut reasons);
+        best.2 = [best.2, ctx.wake()].into_iter().flatten().min();
+        best.0 = best.0.or(truth);
         if best.1.is_empty() || truth == Truth::True {
-            best = (best.0.or(truth), reasons);
+            best.1 = reasons;
         }
         if best.0 == Truth::True {
             break;

@@ -17,7 +17,8 @@ type Terms = Vec<(usize, usize)>;
 /// Rules by what they look at.
 #[derive(Debug, Default)]
 pub struct Index {
-    by_object: BTreeMap<ObjectRef, Vec<usize>>,
+    /// By name; with whether the rule's condition is about the object: else it is only written to.
+    by_object: BTreeMap<ObjectRef, Vec<(usize, bool)>>,
     by_label: BTreeMap<(KindIx, Arc<str>, Arc<str>), Terms>,
     by_owner: BTreeMap<(KindIx, Arc<str>), Terms>,
     by_kind: BTreeMap<KindIx, Terms>,
@@ -40,6 +41,8 @@ pub struct Touched {
     pub units: BTreeSet<Unit>,
     /// Rules with `any` of which only the units that are not at rest need another look.
     pub waiting: BTreeSet<RuleId>,
+    /// Rules with `any` of which all units do: those with states alone, that another object has made true.
+    pub whole: BTreeSet<RuleId>,
     /// Rules whose gates need another look.
     pub rules: BTreeSet<RuleId>,
 }
@@ -72,7 +75,7 @@ impl Index {
     }
 
     fn add(&mut self, rulebook: &Rulebook, number: usize, rule: &Rule) {
-        let mut objects: BTreeSet<&ObjectRef> = targets(rule).collect();
+        let mut objects: BTreeSet<&ObjectRef> = BTreeSet::new();
         objects.extend(rule.vars.iter().filter_map(|var| match &var.from {
             VarFrom::Target(object) => Some(object),
             VarFrom::Term(_) => None,
@@ -99,7 +102,7 @@ impl Index {
             }
             match listers(rulebook, &term.source) {
                 Listers::Nobody => continue,
-                Listers::One(application) => self.by_object.entry(application).or_default().push(number),
+                Listers::One(application) => self.by_object.entry(application).or_default().push((number, true)),
                 Listers::All => {
                     self.by_any_list.insert(number);
                 }
@@ -112,8 +115,11 @@ impl Index {
                 None => self.by_unknown_block.insert(number),
             };
         }
-        for object in objects {
-            self.by_object.entry(object.clone()).or_default().push(number);
+        for object in &objects {
+            self.by_object.entry((*object).clone()).or_default().push((number, true));
+        }
+        for object in targets(rule).filter(|target| !objects.contains(target)).collect::<BTreeSet<_>>() {
+            self.by_object.entry(object.clone()).or_default().push((number, false));
         }
     }
 
@@ -121,9 +127,9 @@ impl Index {
     #[must_use]
     pub fn touched(&self, rulebook: &Rulebook, world: &World, object: &ObjectRef, rows: &[&Row]) -> Touched {
         let mut touched = Touched::default();
-        for number in self.by_object.get(object).into_iter().flatten() {
+        for (number, asked) in self.by_object.get(object).into_iter().flatten() {
             if let Some(rule) = rulebook.rules.get(*number) {
-                touched.add_rule(&RuleId::Book(*number), rule);
+                touched.add_rule(&RuleId::Book(*number), rule, *asked);
             }
         }
         for number in self.blocking(rulebook, object, rows) {
@@ -133,7 +139,7 @@ impl Index {
         }
         for number in self.asking_lists(world, object) {
             if let Some(rule) = rulebook.rules.get(number) {
-                touched.add_rule(&RuleId::Book(number), rule);
+                touched.add_rule(&RuleId::Book(number), rule, true);
             }
         }
         for (number, position) in self.selecting(object.kind, rows) {
@@ -146,11 +152,10 @@ impl Index {
             touched.rules.insert(id.clone());
             touched.units.extend(blocks(&id, rule));
             if term.source.quantifier == Quantifier::Every {
-                touched.add_rule(&id, rule);
+                touched.add_rule(&id, rule, true);
                 continue;
             }
-            for (alternative, a) in rule.alternatives.iter().enumerate().filter(|(_, a)| a.any == Some(position)) {
-                debug_assert!(a.any.is_some());
+            for (alternative, _) in rule.alternatives.iter().enumerate().filter(|(_, a)| a.any == Some(position)) {
                 touched.units.insert(Unit { rule: id.clone(), alternative, member: Some(object.clone()) });
             }
             // A later run of one series supersedes the earlier.
@@ -168,7 +173,8 @@ impl Index {
         let event = |rule: &Rule, position: usize| {
             rule.alternatives.iter().flat_map(|a| &a.events).any(|event| event.term == position)
         };
-        let rules = self.by_object.get(object).into_iter().flatten().filter_map(|number| rulebook.rules.get(*number));
+        let rules =
+            self.by_object.get(object).into_iter().flatten().filter_map(|(number, _)| rulebook.rules.get(*number));
         let named = |rule: &Arc<Rule>| {
             let mut terms = rule.terms.iter().enumerate();
             terms.any(|(position, term)| term.source.object.as_ref() == Some(object) && event(rule, position))
@@ -222,10 +228,13 @@ impl Index {
 }
 
 impl Touched {
-    fn add_rule(&mut self, id: &RuleId, rule: &Rule) {
+    /// `asked`: the condition is about the object that changed.
+    fn add_rule(&mut self, id: &RuleId, rule: &Rule, asked: bool) {
         self.rules.insert(id.clone());
         for (alternative, a) in rule.alternatives.iter().enumerate() {
-            if a.any.is_some() {
+            if a.any.is_some() && a.events.is_empty() && asked {
+                self.whole.insert(id.clone());
+            } else if a.any.is_some() {
                 self.waiting.insert(id.clone());
             } else {
                 self.units.insert(Unit { rule: id.clone(), alternative, member: None });
@@ -239,7 +248,7 @@ impl Touched {
         let sources = world.annotations_touching(object);
         for source in sources {
             for (number, rule) in world.annotated(&source).into_iter().flat_map(|a| a.rules.iter().enumerate()) {
-                self.add_rule(&RuleId::Annotation(source.clone(), number), rule);
+                self.add_rule(&RuleId::Annotation(source.clone(), number), rule, true);
             }
         }
     }

@@ -195,7 +195,8 @@ impl Context<'_> {
         match cause.outcome {
             Some(outcome) => {
                 let completion = cause.id.splitn(3, '/').nth(2).unwrap_or("");
-                let before = cause.earlier.iter().find_map(|id| id.splitn(3, '/').nth(2)).filter(|text| !text.is_empty());
+                let before =
+                    cause.earlier.iter().find_map(|id| id.splitn(3, '/').nth(2)).filter(|text| !text.is_empty());
                 let run = RunId {
                     uid: cause.uid.clone(),
                     outcome,

@@ -6,6 +6,7 @@ mod adopt;
 mod departed;
 mod due;
 mod outcome;
+mod round;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,11 +15,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::condition::{matches, members};
 use super::decide::{decide, rule_of};
-use super::gate::gates;
 use super::index::{Index, Touched, blocks};
+use super::pace::{Reserved, patience_to_act};
 use super::record::{annotation_notes, application_of, validation_event, wave_record};
-use super::{Change, Effect, Gate, Intent, Listing, Mark, RuleId, Settle, Standing, State, Unit, Verdict, World};
-use crate::rulebook::{AppName, Honour, KindIx, ObjectRef, Rulebook};
+use super::{Change, Gate, Intent, Listing, Mark, RuleId, State, Unit, Verdict, World};
+use crate::rulebook::{AppName, KindIx, ObjectRef, Rulebook};
 
 /// An Application's annotations are written at most this often.
 pub const STATUS_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
@@ -66,6 +67,9 @@ pub struct Ledger {
     dirty_objects: BTreeSet<ObjectRef>,
     dirty_apps: BTreeSet<AppName>,
     gates: BTreeMap<RuleId, Vec<Gate>>,
+    /// When gates may open or close though nothing changes, in order of time, and by rule.
+    gates_due: BTreeSet<(Timestamp, RuleId)>,
+    gate_wakes: BTreeMap<RuleId, Timestamp>,
     /// Events of settled marks that are still to be created.
     tell: BTreeMap<Mark, (Intent, Vec<Mark>)>,
     in_flight: BTreeSet<Mark>,
@@ -105,7 +109,8 @@ impl Ledger {
 
     /// A ledger over a given world, everything still to be decided.
     #[must_use]
-    pub fn over(rulebook: Arc<Rulebook>, world: World) -> Ledger {
+    pub fn over(rulebook: Arc<Rulebook>, mut world: World) -> Ledger {
+        world.reserved = Reserved::default();
         let kinds = rulebook.fields().into_keys().collect();
         let mut ledger = Ledger {
             index: Index::new(&rulebook),
@@ -119,6 +124,8 @@ impl Ledger {
             dirty_objects: BTreeSet::new(),
             dirty_apps: BTreeSet::new(),
             gates: BTreeMap::new(),
+            gates_due: BTreeSet::new(),
+            gate_wakes: BTreeMap::new(),
             tell: BTreeMap::new(),
             in_flight: BTreeSet::new(),
             status_written: BTreeMap::new(),
@@ -166,6 +173,7 @@ impl Ledger {
     pub(super) fn forget_told(&mut self) {
         self.tell.clear();
         self.in_flight.clear();
+        self.world.reserved = Reserved::default();
         let units: Vec<Unit> = self.acting.iter().cloned().collect();
         self.dirty.extend(units);
     }
@@ -230,7 +238,7 @@ impl Ledger {
     pub fn units_about(&self, object: &ObjectRef) -> BTreeSet<Unit> {
         let rows: Vec<_> = self.world.get(object).iter().map(|entry| &entry.row).collect();
         let touched = self.index.touched(&self.rulebook, &self.world, object, &rows);
-        let waiting = touched.waiting.iter().flat_map(|id| self.units_of(id));
+        let waiting = touched.waiting.iter().chain(&touched.whole).flat_map(|id| self.units_of(id));
         touched.units.iter().cloned().chain(waiting).collect()
     }
 
@@ -287,12 +295,15 @@ impl Ledger {
 
     fn touch(&mut self, object: &ObjectRef) {
         let rows: Vec<_> = self.world.get(object).iter().map(|entry| &entry.row).collect();
-        let Touched { units, waiting, rules } = self.index.touched(&self.rulebook, &self.world, object, &rows);
+        let Touched { units, waiting, whole, rules } = self.index.touched(&self.rulebook, &self.world, object, &rows);
         self.dirty.extend(units);
         for rule in waiting {
             let first = Unit { rule: rule.clone(), alternative: 0, member: None };
             let held = self.verdicts.range(first..).map(|(unit, _)| unit).take_while(|unit| unit.rule == rule);
             self.dirty.extend(held.cloned());
+        }
+        for rule in whole {
+            self.dirty.extend(self.units_of(&rule));
         }
         self.dirty_rules.extend(rules);
         let app = self.world.get(object).and_then(|entry| application_of(&self.rulebook, entry));
@@ -319,13 +330,7 @@ impl Ledger {
         self.world.note_missing(now);
         self.adopt(now);
         let mut asked = 0;
-        while let Some((time, unit)) = self.wakes.first().cloned() {
-            if time > now {
-                break;
-            }
-            self.wakes.remove(&(time, unit.clone()));
-            self.dirty.insert(unit);
-        }
+        self.wake(now);
         // A settled mark can make the next action of the same unit due at once; each round settles at least one.
         while !self.dirty.is_empty() && asked < ROUNDS_MAX {
             asked += 1;
@@ -337,61 +342,8 @@ impl Ledger {
             self.note_gates(id, now);
         }
         tick.intents = self.intents(now, &mut tick.wake);
-        let next = self.wakes.first().map(|(time, _)| *time);
-        tick.wake = [tick.wake, next].into_iter().flatten().min();
+        tick.wake = [tick.wake, self.next_wake()].into_iter().flatten().min();
         tick
-    }
-
-    fn round(&mut self, now: Timestamp) {
-        for unit in std::mem::take(&mut self.dirty) {
-            self.forget(&unit);
-            let Some(verdict) = decide(&self.rulebook, &self.world, &unit, now) else { continue };
-            let annotation = matches!(unit.rule, RuleId::Annotation(..));
-            if annotation && self.world.operator_acts() && self.rulebook.honour != Honour::Always {
-                continue;
-            }
-            for settle in &verdict.settle {
-                self.settle(settle.clone(), now);
-            }
-            if let Standing::Would(action) = &verdict.standing {
-                let causes = verdict.causes.iter().map(|cause| cause.text.clone()).collect();
-                let (unit, rule) = (unit.clone(), verdict.rule.name.clone());
-                self.would.push(Would { unit, rule, action: action.clone(), causes });
-            }
-            if !verdict.settle.is_empty() {
-                self.dirty.insert(unit.clone());
-            }
-            if matches!(verdict.standing, Standing::Waiting(_) | Standing::Due) {
-                let timeless = verdict.causes.iter().filter(|cause| cause.timeless);
-                timeless.for_each(|cause| self.world.remember(&cause.object));
-            }
-            if let Some(wake) = verdict.wake {
-                self.wakes.insert((wake, unit.clone()));
-            }
-            if !verdict.intents.is_empty() {
-                self.acting.insert(unit.clone());
-            }
-            if !matches!(verdict.standing, Standing::Quiet | Standing::Done) || verdict.wake.is_some() {
-                self.verdicts.insert(unit, verdict);
-            }
-        }
-    }
-
-    fn forget(&mut self, unit: &Unit) {
-        self.acting.remove(unit);
-        if let Some(wake) = self.verdicts.remove(unit).and_then(|verdict| verdict.wake) {
-            self.wakes.remove(&(wake, unit.clone()));
-        }
-    }
-
-    fn settle(&mut self, settle: Settle, now: Timestamp) {
-        if !self.world.settle(&settle, now) {
-            return;
-        }
-        if let Some(event) = settle.event {
-            let intent = Intent { target: settle.on, effect: Effect::Event(event.clone()), firings: Vec::new() };
-            self.tell.insert(event.mark, (intent, settle.marks));
-        }
     }
 
     fn records(&mut self, now: Timestamp) {
@@ -414,20 +366,9 @@ impl Ledger {
         }
     }
 
-    fn note_gates(&mut self, id: RuleId, now: Timestamp) {
-        let rule = rule_of(&self.rulebook, &self.world, &id);
-        let new = rule.map(|rule| gates(&self.rulebook, &self.world, &rule, now)).unwrap_or_default();
-        let old = self.gates.get(&id).map(Vec::as_slice).unwrap_or_default();
-        self.dirty_apps.extend(old.iter().chain(&new).filter_map(|gate| gate.application.clone()));
-        match new.is_empty() {
-            true => self.gates.remove(&id),
-            false => self.gates.insert(id, new),
-        };
-    }
-
     /// Drops what no decision needs any more. Only when nothing is dirty.
     pub fn prune(&mut self, now: Timestamp) {
-        let longest = self.rulebook.rules.iter().filter_map(|rule| rule.within).max().unwrap_or_default();
+        let longest = self.rulebook.rules.iter().map(|rule| patience_to_act(rule)).max().unwrap_or_default();
         if self.dirty.is_empty() && self.kinds.iter().all(|kind| self.world.listing(*kind) != Listing::Pending) {
             let items = self.adopted.clone();
             let before = (self.world.state.settled.len(), self.world.state.items.len());

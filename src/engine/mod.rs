@@ -17,6 +17,7 @@ mod ledger;
 mod listed;
 mod mark;
 mod missing;
+mod pace;
 mod record;
 mod reopen;
 mod state;
@@ -28,10 +29,11 @@ pub use cause::RunId;
 pub use condition::{matches, members};
 pub use decide::{decide, rule_of};
 pub use dry_run::{Checks, DryRun, Effected, STEPS_MAX, Stage, Step, Supposition, at_rest, dry_run};
-pub use gate::{cannot_hold, condition, gates};
+pub use gate::{cannot_hold, condition, gates, timed};
 pub use index::{target, targets};
 pub use ledger::{Failure, Ledger, STATUS_INTERVAL, Tick, Would};
 pub use mark::Mark;
+pub use pace::Pace;
 pub use record::{
     STATUS, SUMMARY, WAVE_COMPLETE, WAVE_FAILED, application_object, application_of, gates_key, notebook_kind,
 };

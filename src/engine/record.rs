@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::condition::members;
-use super::{Effect, Entry, EventDraft, Gate, How, Intent, Mark, Settle, World};
+use super::{Effect, Entry, EventDraft, Gate, How, Intent, Mark, Pace, Settle, World};
 use crate::expr::{Truth, Value};
 use crate::rulebook::{AppName, Honour, KindIx, ObjectRef, Outcome, Rulebook};
 
@@ -243,6 +243,7 @@ pub fn validation_event(
         timeless: run.ended.is_none(),
         on: object.clone(),
         event: Some(event),
+        pace: Pace::default(),
     })
 }
 
@@ -310,7 +311,8 @@ pub fn annotation_notes(rulebook: &Rulebook, world: &World, object: &ObjectRef, 
         let mark = Mark::of(&["annotation", &rulebook.id, &entry.row.uid, reason, &message]);
         let event =
             EventDraft { mark, notification: None, reason: reason.to_owned(), message, warning: true, time: now };
-        Settle { marks: vec![mark], how: How::Done, timeless: true, on: object.clone(), event: Some(event) }
+        let (on, pace) = (object.clone(), Pace::default());
+        Settle { marks: vec![mark], how: How::Done, timeless: true, on, event: Some(event), pace }
     };
     notes
         .into_iter()

@@ -89,7 +89,9 @@ pub fn decide_again(ctx: &Context<'_>, unit: &Unit, rule: Arc<Rule>, block: usiz
     let Some((entry, failed)) = entry.and_then(|entry| Some((entry, failed_sync(&entry.row.fields)?))) else {
         return Some(verdict);
     };
-    let Some(gate) = gates(rulebook, world, &rule, ctx.now).into_iter().nth(block) else { return Some(verdict) };
+    let (all, wake) = gates(rulebook, world, &rule, ctx.now);
+    let Some(gate) = all.into_iter().nth(block) else { return Some(verdict) };
+    verdict.wake = wake;
     let (truth, reasons) = (gate.open, gate.reasons.clone());
     (verdict.truth, verdict.reasons) = (truth, reasons);
     let held = Held { rulebook, world, rule: &rule, app: &app, now: ctx.now };
@@ -105,7 +107,7 @@ pub fn decide_again(ctx: &Context<'_>, unit: &Unit, rule: Arc<Rule>, block: usiz
     let action = Action { verb: Verb::Sync { application: object }, text, span: found.span };
     let causes = vec![cause];
     let Next { standing, intents, settle } = sync_again(ctx, unit, &action, &causes, failed.revisions);
-    verdict.wake = ctx.wake();
+    verdict.wake = [wake, ctx.wake()].into_iter().flatten().min();
     (verdict.standing, verdict.intents, verdict.settle, verdict.causes) = (standing, intents, settle, causes);
     Some(verdict)
 }
@@ -138,6 +140,7 @@ fn cause(
         time: opened,
         timeless: opened.is_none(),
         outcome: None,
+        earlier: Vec::new(),
     }
 }
 

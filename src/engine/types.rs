@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{How, Mark};
+use super::{How, Mark, Pace};
 use crate::expr::Truth;
 use crate::rulebook::{AppName, ObjectRef, Outcome, Rule};
 
@@ -159,6 +159,8 @@ pub struct Firing {
     pub due_since: Timestamp,
     /// `observe`: decided and said, not written to the target.
     pub observe: bool,
+    /// What it counts for once it is done.
+    pub pace: Pace,
 }
 
 /// One effect on one object, for one or several firings.
@@ -264,6 +266,8 @@ pub struct Settle {
     pub on: ObjectRef,
     /// With this Event; none when there is nothing to say.
     pub event: Option<EventDraft>,
+    /// What it counts for: a write that was done.
+    pub pace: Pace,
 }
 
 /// A wave that is held or open.

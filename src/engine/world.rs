@@ -10,6 +10,7 @@ use super::condition::episode_key;
 use super::index::targets;
 use super::listed::{Listed, listed};
 use super::missing::Missing;
+use super::pace::Reserved;
 use super::record::OPERATOR_MARK;
 use super::{Mark, Settle, State};
 use crate::facts::Row;
@@ -81,6 +82,8 @@ pub struct World {
     episodic: BTreeSet<KindIx>,
     /// Objects of which rules ask whether they are missing.
     pub(super) missing: Missing,
+    /// Writes that are due or on their way, where rules limit their pace.
+    pub(super) reserved: Reserved,
     /// What records cannot hold.
     pub state: State,
     /// Failed tries, by the first mark of the firing. Lost on restart: then it is tried again.

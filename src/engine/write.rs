@@ -198,9 +198,10 @@ fn live_marks(rulebook: &Rulebook, world: &World, target: &ObjectRef) -> BTreeSe
         for cause in finished_causes(rulebook, world, rule) {
             let actions = branches(rule).filter(|(_, action)| holder(&action.verb) == Some(target));
             let ids = || std::iter::once(&cause.id).chain(&cause.earlier);
-            marks.extend(actions.flat_map(|(branch, action)| {
-                ids().map(move |id| action_mark(rulebook, rule, branch, action, id))
-            }));
+            marks.extend(
+                actions
+                    .flat_map(|(branch, action)| ids().map(move |id| action_mark(rulebook, rule, branch, action, id))),
+            );
         }
     }
     // Marks that are in the stored state are not needed any more.

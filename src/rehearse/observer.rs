@@ -94,7 +94,7 @@ impl Observer {
     pub fn held(&self, app: &AppName, wave: i64, now: Timestamp) -> Vec<Held> {
         let mut held = Vec::new();
         for rule in self.rules().iter().filter(|rule| !rule.blocks.is_empty()) {
-            let closed = gates(&self.rulebook, &self.world, rule, now).into_iter();
+            let closed = gates(&self.rulebook, &self.world, rule, now).0.into_iter();
             let closed = closed.filter(|gate| gate.application.as_ref() == Some(app) && i64::from(gate.wave) <= wave);
             held.extend(closed.filter(|gate| gate.open != Truth::True).map(|gate| self.describe(rule, &gate)));
         }

@@ -10,6 +10,7 @@
 )]
 
 mod cluster;
+mod decisions;
 mod invariants;
 mod meaning;
 mod state;

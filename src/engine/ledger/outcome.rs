@@ -1,15 +1,15 @@
 //! What became of writes, taken back into the ledger.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::Ledger;
-use crate::engine::act::{acted_mark, done, fired_mark};
-use crate::engine::decide::rule_of;
+use crate::engine::act::done;
 use crate::engine::types::{BACKOFF_DEFAULT, BACKOFF_MAX, RETRIES_DEFAULT};
 use crate::engine::world::Attempt;
-use crate::engine::{Effect, Intent, Mark, later};
+use crate::engine::{Effect, Intent, Mark, Pace, later};
 use crate::rulebook::AppName;
 
 /// Why a write did not happen.
@@ -25,12 +25,14 @@ impl Ledger {
     /// An intent is being written: its target gets no other until it is done, failed or in conflict.
     pub fn sent(&mut self, intent: &Intent) {
         self.in_flight.insert(intent.lane());
+        self.world.reserved.sent(intent);
     }
 
     /// An intent was written. The object that came back should be taken in by [`Ledger::change`] as well.
     pub fn done(&mut self, intent: &Intent, now: Timestamp) {
         self.end(intent);
         self.world.attempts.remove(&intent.key());
+        let mut counted = BTreeSet::new();
         for firing in &intent.firings {
             firing.marks.first().and_then(|mark| self.world.attempts.remove(mark));
             let mut settle = done(firing, &intent.target, now);
@@ -38,17 +40,9 @@ impl Ledger {
                 // The notification is an Event itself.
                 settle.event = None;
             }
+            // Firings that ride on one write are one for their rule's pace.
+            settle.pace.fired = settle.pace.fired.filter(|(key, _)| counted.insert(*key));
             self.settle(settle, now);
-            let acted = acted_mark(&self.rulebook, &firing.rule, &intent.target);
-            self.world.state.acted.insert(acted, now);
-            let limited = rule_of(&self.rulebook, &self.world, &firing.unit.rule).and_then(|rule| rule.modifiers.per);
-            if let Some((most, _)) = limited.filter(|_| firing.action == 0) {
-                let fired = self.world.state.fired.entry(fired_mark(&self.rulebook.id, &firing.rule)).or_default();
-                fired.push(now);
-                let over = fired.len().saturating_sub(usize::try_from(most).unwrap_or(usize::MAX));
-                fired.drain(..over);
-            }
-            self.world.touch_state();
         }
         match &intent.effect {
             Effect::Event(draft) => {
@@ -97,6 +91,10 @@ impl Ledger {
 
     fn end(&mut self, intent: &Intent) {
         self.in_flight.remove(&intent.lane());
+        self.world.reserved.ended(intent);
+        for firing in intent.firings.iter().filter(|firing| firing.pace != Pace::default()) {
+            self.loosen(&firing.unit.rule);
+        }
         self.dirty.extend(intent.firings.iter().map(|firing| firing.unit.clone()));
     }
 }
@@ -104,7 +102,7 @@ impl Ledger {
 impl Intent {
     /// Whether another firing can ride on the same write.
     pub(super) fn joins(&self, other: &Intent) -> bool {
-        self.target == other.target && self.effect == other.effect && !matches!(self.effect, Effect::Notify(..))
+        self.target == other.target && self.effect.joins(&other.effect)
     }
 
     /// What tells this intent from others, for counting tries.

@@ -1,0 +1,123 @@
+//! Decisions while writes are on their way, and after a write whose answer was lost.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value as Json, json};
+use tidegate::engine::{Effect, Failure, Intent, WriteOp, writes};
+
+use crate::cluster::{Cluster, START};
+
+fn at(minute: i64) -> Timestamp {
+    START.parse::<Timestamp>().unwrap() + SignedDuration::from_mins(minute)
+}
+
+fn ended(name: &str, succeeded: bool, minute: i64) -> Json {
+    let time = at(minute).to_string();
+    let status = if succeeded {
+        json!({"completionTime": time, "conditions": [{"type": "Complete", "status": "True", "lastTransitionTime": time}]})
+    } else {
+        json!({"conditions": [{"type": "Failed", "status": "True", "lastTransitionTime": time}]})
+    };
+    json!({"apiVersion": "batch/v1", "kind": "Job", "status": status, "metadata": {"name": name, "labels": {"team": "ml"}}})
+}
+
+fn isvc(name: &str) -> Json {
+    json!({"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": {"name": name, "creationTimestamp": "2020-01-01T00:00:00Z"}})
+}
+
+fn application(name: &str) -> Json {
+    json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": name, "namespace": "argocd"}})
+}
+
+/// What rules want written now.
+fn wanted(cluster: &mut Cluster) -> Vec<Intent> {
+    let intents = cluster.ledger.tick(cluster.now).intents;
+    intents.into_iter().filter(|intent| !intent.firings.is_empty()).collect()
+}
+
+fn lost() -> Failure {
+    Failure { refused: false, message: "504".to_owned() }
+}
+
+#[test]
+fn what_is_on_its_way_counts_for_at_most() {
+    let rules = "rule page { when any job with label team=ml fails; then notify failed \"{job.metadata.name}\"; at most 1 per 1h }";
+    let mut cluster = Cluster::new(rules).unwrap();
+    cluster.put_quietly(ended("a", false, 1));
+    let first = wanted(&mut cluster);
+    assert_eq!(first.len(), 1);
+    cluster.ledger.sent(&first[0]);
+    cluster.put_quietly(ended("b", false, 1));
+    assert!(wanted(&mut cluster).is_empty(), "the first is on its way");
+    cluster.ledger.failed(&first[0], &lost(), cluster.now);
+    let second = wanted(&mut cluster);
+    assert_eq!(second.len(), 1, "the first waits for its next try, so another may go");
+    assert_eq!(second[0].firings[0].causes[0].object.name.as_ref(), "b");
+    cluster.ledger.sent(&second[0]);
+    cluster.ledger.done(&second[0], cluster.now);
+    cluster.pass(at(55));
+    assert!(wanted(&mut cluster).is_empty(), "one an hour");
+    cluster.pass(at(65));
+    assert_eq!(cluster.log, ["failed Failed on job default/a: a"]);
+}
+
+#[test]
+fn what_is_on_its_way_counts_for_the_cooldown() {
+    let rules = "rule reload { when any job with label team=ml succeeds; then restart isvc x; cooldown 10m }";
+    let mut cluster = Cluster::new(rules).unwrap();
+    cluster.apply_json(isvc("x"));
+    cluster.put_quietly(ended("a", true, 1));
+    let first = wanted(&mut cluster);
+    cluster.ledger.sent(&first[0]);
+    cluster.put_quietly(ended("b", true, 1));
+    assert!(wanted(&mut cluster).is_empty());
+    cluster.write(&first[0]);
+    cluster.pass(at(9));
+    assert_eq!(cluster.log.len(), 1, "{:?}", cluster.log);
+    cluster.pass(at(12));
+    assert_eq!(cluster.log[1], "restart isvc default/x because job default/b succeeded");
+}
+
+/// Nobody tells the leader that the write was done: it sees it on the target.
+#[test]
+fn a_write_whose_answer_was_lost_starts_the_cooldown() {
+    let rules = "rule reload { when any job with label team=ml succeeds; then restart isvc x; cooldown 1h }";
+    let mut cluster = Cluster::new(rules).unwrap();
+    cluster.apply_json(isvc("x"));
+    cluster.pass(at(1));
+    cluster.put_quietly(ended("a", true, 1));
+    let restart = wanted(&mut cluster).remove(0);
+    cluster.ledger.sent(&restart);
+    let request = writes(cluster.ledger.rulebook(), cluster.ledger.world(), &restart).remove(0);
+    let WriteOp::MergePatch(mut patch) = request.op else { panic!("not a patch") };
+    patch["metadata"]["name"] = json!("x");
+    cluster.put(restart.target.kind, patch);
+    let now = cluster.now;
+    cluster.ledger.failed(&restart, &lost(), now);
+    cluster.settle();
+    cluster.pass(at(5));
+    cluster.apply_json(ended("b", true, 5));
+    cluster.pass(at(60));
+    assert!(cluster.log.is_empty(), "cooldown: {:?}", cluster.log);
+    cluster.pass(at(62));
+    assert_eq!(cluster.log, ["restart isvc default/x because job default/b succeeded"]);
+}
+
+#[test]
+fn refreshes_that_were_decided_at_different_times_are_one() {
+    let rules = "when any job with label team=ml succeeds then refresh application argocd/prod";
+    let mut cluster = Cluster::new(rules).unwrap();
+    cluster.apply_json(application("prod"));
+    cluster.put_quietly(ended("a", true, 1));
+    let first = wanted(&mut cluster).remove(0);
+    cluster.ledger.sent(&first);
+    for (minute, name) in [(2, "b"), (3, "c")] {
+        cluster.now = at(minute);
+        cluster.put_quietly(ended(name, true, minute));
+        assert!(wanted(&mut cluster).is_empty(), "the application is being written");
+    }
+    cluster.write(&first);
+    let rest = wanted(&mut cluster);
+    assert_eq!(rest.len(), 1, "{rest:?}");
+    assert!(matches!(rest[0].effect, Effect::RefreshApplication { hard: false, .. }));
+    assert_eq!(rest[0].firings.len(), 2);
+}
