@@ -12,6 +12,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod deploy;
 mod hostile;
 mod rules;
 mod run;

@@ -107,3 +107,45 @@ fn kustomize_makes_it() {
     assert_eq!(one("ServiceAccount")["metadata"]["name"], pod["spec"]["serviceAccountName"]);
     assert!(!objects.iter().any(|object| object["kind"] == "Secret"));
 }
+
+/// The Dockerfile is not built here. What can be told without it: all that the compiler reads is copied, and is in the context.
+#[test]
+fn the_dockerfile_copies_what_is_compiled() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let dockerfile = std::fs::read_to_string(root.join("deploy/Dockerfile")).unwrap();
+    let ignored = std::fs::read_to_string(root.join("deploy/Dockerfile.dockerignore")).unwrap();
+    let copies =
+        dockerfile.lines().filter_map(|line| line.strip_prefix("COPY ")).filter(|line| !line.starts_with("--from"));
+    let copied: Vec<&str> = copies.flat_map(|line| line.split(' ').rev().skip(1)).collect();
+    for path in &copied {
+        assert!(root.join(path).exists(), "{path}");
+        assert!(ignored.contains(&format!("\n!{path}\n")), "{path} is not in the context");
+    }
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    // Benchmarks are named there, and cargo wants to see them.
+    assert!(!manifest.contains("[[bench]]") || copied.contains(&"benches"));
+    let mut folders = vec![root.join("src")];
+    let mut embedded = 0;
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            for file in text.split("include_str!(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+                let file = path.parent().unwrap().join(file).canonicalize().unwrap();
+                let file = file.strip_prefix(root.canonicalize().unwrap()).unwrap().to_owned();
+                assert!(copied.iter().any(|folder| file.starts_with(folder)), "{} is not copied", file.display());
+                embedded += 1;
+            }
+        }
+    }
+    assert!(embedded > 5 && copied.contains(&"grammar") && copied.contains(&"src"));
+    // The last stage runs nothing and is nobody's root.
+    let last = dockerfile.rsplit("\nFROM ").next().unwrap();
+    assert!(
+        last.starts_with("scratch\n") && last.contains("\nUSER 65532:65532\n") && !last.contains("\nRUN "),
+        "{last}"
+    );
+}
