@@ -1,14 +1,16 @@
 //! `check` of many rules against a bare pest parse of the same text, and how it grows.
 //!
 //! `cargo bench --bench check` prints medians and ratios; docs/performance.md holds what came out.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+
+mod timing;
 
 use std::fmt::Write;
 use std::hint::black_box;
-use std::time::{Duration, Instant};
 
 use tidegate::rulebook::{Options, load};
 use tidegate::syntax::bare_parse;
+use timing::{median, ratio, timed};
 
 /// Rules as platforms write them: half one-liners, and blocks with a gate, with selectors, with order and a window.
 fn rules(count: usize) -> String {
@@ -40,18 +42,8 @@ fn rules(count: usize) -> String {
     text
 }
 
-/// The median of some runs.
-fn median(runs: usize, mut run: impl FnMut()) -> Duration {
-    let mut times: Vec<Duration> = (0..runs)
-        .map(|_| {
-            let start = Instant::now();
-            run();
-            start.elapsed()
-        })
-        .collect();
-    times.sort();
-    times[runs / 2]
-}
+/// Rounds; in each, everything is measured once or a few times, so that a slow moment of the machine meets all.
+const ROUNDS: usize = 9;
 
 fn check(text: &str) {
     let compiled = load([("rules.tide".to_owned(), text.to_owned())], &Options::default());
@@ -60,17 +52,23 @@ fn check(text: &str) {
 
 fn main() {
     let (small, large) = (rules(10_000), rules(100_000));
-    let bare = median(11, || {
-        black_box(bare_parse(&small)).unwrap();
-    });
-    let whole = median(11, || check(&small));
-    let ten_times = median(3, || check(&large));
-    let bare_ten_times = median(3, || {
-        black_box(bare_parse(&large)).unwrap();
-    });
+    let parse = |text: &str| assert!(bare_parse(text).is_some());
+    // The first runs also take memory from the system, which the others then use again.
+    parse(&large);
+    check(&large);
+    let [mut bare, mut whole, mut bare_large, mut whole_large] = [const { Vec::new() }; 4];
+    for _ in 0..ROUNDS {
+        for _ in 0..3 {
+            bare.push(timed(|| parse(&small)));
+            whole.push(timed(|| check(&small)));
+        }
+        bare_large.push(timed(|| parse(&large)));
+        whole_large.push(timed(|| check(&large)));
+    }
+    let [bare, whole, bare_large, whole_large] = [bare, whole, bare_large, whole_large].map(median);
     println!("10,000 rules, {} KiB: bare pest parse {bare:.1?}, check {whole:.1?}", small.len() / 1024);
-    println!("ratio check / bare parse: {:.2} (target at most 2.0)", whole.as_secs_f64() / bare.as_secs_f64());
-    println!("100,000 rules: bare pest parse {bare_ten_times:.1?}, check {ten_times:.1?}");
-    println!("growth of the bare parse 10k to 100k: {:.2}", bare_ten_times.as_secs_f64() / bare.as_secs_f64());
-    println!("growth 10k to 100k: {:.2} (target at most 11)", ten_times.as_secs_f64() / whole.as_secs_f64());
+    println!("ratio check / bare parse: {:.2} (target at most 2.0)", ratio(whole, bare));
+    println!("100,000 rules: bare pest parse {bare_large:.1?}, check {whole_large:.1?}");
+    println!("growth of the bare parse 10k to 100k: {:.2}", ratio(bare_large, bare));
+    println!("growth of check 10k to 100k: {:.2} (target at most 11)", ratio(whole_large, whole));
 }

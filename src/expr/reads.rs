@@ -47,19 +47,19 @@ impl std::fmt::Display for ReadPath {
     }
 }
 
-/// What one program reads.
+/// What one program reads: sorted lists, since there are many programs and they read little.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reads {
     /// What evaluating it reads.
-    paths: BTreeSet<ReadPath>,
+    paths: Box<[ReadPath]>,
     /// Where the result itself comes from: paths that are read as far as the result is looked at.
-    result: Origins,
+    result: Box<[Origin]>,
 }
 
 impl Reads {
     /// All, given that the result is looked at whole; what another path covers is left out.
     pub(super) fn all(&self) -> Vec<ReadPath> {
-        let mut paths = self.paths.clone();
+        let mut paths: BTreeSet<ReadPath> = self.paths.iter().cloned().collect();
         paths.extend(self.result.iter().map(|o| o.read(true)));
         let covers = |other: &ReadPath, p: &ReadPath| {
             let below = other.whole && p.steps.starts_with(&other.steps);
@@ -91,7 +91,7 @@ pub(super) fn of(root: &Node, lets: &Lets) -> Reads {
     let mut reader = Reader { lets, locals: Vec::new(), paths: BTreeSet::new() };
     let result = reader.value(root);
     reader.touch(&result);
-    Reads { paths: reader.paths, result }
+    Reads { paths: reader.paths.into_iter().collect(), result: result.into_iter().collect() }
 }
 
 struct Reader<'l> {
@@ -121,7 +121,7 @@ impl Reader<'_> {
             Op::Let(at) => match self.lets.get(*at) {
                 Some(program) => {
                     self.paths.extend(program.reads.paths.iter().cloned());
-                    program.reads.result.clone()
+                    program.reads.result.iter().cloned().collect()
                 }
                 None => Origins::new(),
             },

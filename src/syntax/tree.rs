@@ -15,29 +15,29 @@ pub struct File {
     pub statements: Vec<Statement>,
 }
 
-/// A statement at the top of a file.
+/// A statement at the top of a file. Boxed, since files of many statements are lists of these.
 #[derive(Clone, Debug)]
 pub enum Statement {
     /// `application [NS/]NAME`
-    Application(ResourceName),
+    Application(Box<ResourceName>),
     /// `namespace NAME`
     Namespace(Name),
     /// `kind …`
-    Kind(KindDecl),
+    Kind(Box<KindDecl>),
     /// `rule …` or a one-line `when …`
     Rule(Box<RuleDecl>),
     /// `model NAME { … }`
-    Model(ModelDecl),
+    Model(Box<ModelDecl>),
     /// `KIND NAME after KIND NAME, …`
-    After(AfterDecl),
+    After(Box<AfterDecl>),
     /// `report every KIND … to application A`
-    Report(ReportDecl),
+    Report(Box<ReportDecl>),
     /// `allow triggers from namespace A to namespace B`
-    Allow(AllowDecl),
+    Allow(Box<AllowDecl>),
     /// `honour annotations always|never`
     Honour(Spanned<bool>),
     /// `scenario "…" { … }`
-    Scenario(ScenarioDecl),
+    Scenario(Box<ScenarioDecl>),
 }
 
 /// `name` or `namespace/name`.

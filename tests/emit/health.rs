@@ -35,7 +35,7 @@ pub fn kinds(text: &str) -> Result<Vec<KindDecl>, Vec<Diagnostic>> {
     let mut diagnostics = Vec::new();
     let tree = syntax::parse(&sources, file, &mut diagnostics);
     let kinds = tree.statements.into_iter().filter_map(|statement| match statement {
-        Statement::Kind(kind) => Some(kind),
+        Statement::Kind(kind) => Some(*kind),
         _ => None,
     });
     if diagnostics.is_empty() { Ok(kinds.collect()) } else { Err(diagnostics) }

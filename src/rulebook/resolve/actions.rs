@@ -61,7 +61,9 @@ impl Resolver<'_> {
                 "make them several rules",
             );
         }
-        actions.iter().take(ACTIONS_MAX).filter_map(|action| self.half(action)).collect()
+        let mut halves = Vec::with_capacity(actions.len().min(ACTIONS_MAX));
+        halves.extend(actions.iter().take(ACTIONS_MAX).filter_map(|action| self.half(action)));
+        halves
     }
 
     /// Compiles the texts of an action.

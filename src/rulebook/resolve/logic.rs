@@ -158,7 +158,7 @@ impl Tests<'_> {
         let rest = self.way(way, &states, &order);
         let mentions = |term: &usize| way.runs.contains(term) || way.rest.iter().any(|n| mentions(n, *term));
         let any = any.filter(mentions);
-        Alternative { events: events.into_iter().map(|(_, event)| event).collect(), rest, any }
+        Alternative { events: events.iter().map(|(_, event)| *event).collect(), rest, any }
     }
 }
 

@@ -97,10 +97,10 @@ pub fn load(files: impl IntoIterator<Item = (String, String)>, options: &Options
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let mut scenarios = Vec::new();
     for file in &mut trees {
-        for statement in std::mem::take(&mut file.statements) {
-            match statement {
-                Statement::Scenario(scenario) => scenarios.push(scenario),
-                other => file.statements.push(other),
+        let is_scenario = |statement: &mut Statement| matches!(statement, Statement::Scenario(_));
+        for statement in file.statements.extract_if(.., is_scenario) {
+            if let Statement::Scenario(scenario) = statement {
+                scenarios.push(*scenario);
             }
         }
     }
@@ -195,7 +195,7 @@ fn kind_decls(files: &[tree::File]) -> Vec<&tree::KindDecl> {
     let statements = files.iter().flat_map(|file| &file.statements);
     statements
         .filter_map(|statement| match statement {
-            Statement::Kind(decl) => Some(decl),
+            Statement::Kind(decl) => Some(&**decl),
             _ => None,
         })
         .collect()
@@ -225,7 +225,7 @@ impl Resolver<'_> {
                 let Some(model) = self.model(decl, &mut seen) else { continue };
                 self.models.push(model);
                 if decl.reload {
-                    reloads.push((decl, home.clone()));
+                    reloads.push((&**decl, home.clone()));
                 }
             }
         }

@@ -48,6 +48,7 @@ impl Resolver<'_> {
             self.modifier(modifier, draft, &mut found, &mut blocks);
         }
         blocks.sort_by(|a, b| (&a.application, a.wave).cmp(&(&b.application, b.wave)));
+        blocks.shrink_to_fit();
         (found, blocks)
     }
 

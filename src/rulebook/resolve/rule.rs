@@ -36,7 +36,10 @@ impl Resolver<'_> {
             None => Some(self.text_name(&text, &then, &otherwise)),
         };
         let mut whole = |resolver: &mut Self, halves: Vec<super::actions::Half<'_>>| -> Vec<Action> {
-            halves.into_iter().filter_map(|half| resolver.whole(half, &mut words, &draft)).collect()
+            // Its own room: collected as it is, the list would keep the larger room of the halves.
+            let mut actions = Vec::with_capacity(halves.len());
+            actions.extend(halves.into_iter().filter_map(|half| resolver.whole(half, &mut words, &draft)));
+            actions
         };
         let then = whole(self, then);
         let otherwise = whole(self, otherwise);
@@ -48,6 +51,8 @@ impl Resolver<'_> {
         if self.errors > before {
             return None;
         }
+        draft.terms.shrink_to_fit();
+        words.vars.shrink_to_fit();
         Some(Rule {
             name: name?,
             title: decl.title.as_ref().map(|title| Arc::from(title.node.as_str())),
@@ -79,6 +84,8 @@ impl Resolver<'_> {
         if self.errors > before {
             return None;
         }
+        draft.terms.shrink_to_fit();
+        words.vars.shrink_to_fit();
         Some(Rule {
             name: Arc::from("wait"),
             title: None,

@@ -1,6 +1,6 @@
 //! Conditions and the resources that they name.
 
-use super::{Build, Kids};
+use super::{Build, Kids, add};
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 use crate::syntax::grammar::{Pair, Rule};
 use crate::syntax::limits;
@@ -208,7 +208,7 @@ impl Build<'_> {
                 }
                 alias = Some(given);
             } else {
-                selectors.push(self.selector(kid)?);
+                add(&mut selectors, self.selector(kid)?);
             }
         }
         if quantifier == Quantifier::One && name.is_none() && selectors.is_empty() {

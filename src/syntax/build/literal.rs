@@ -1,6 +1,6 @@
 //! Names, words, texts, numbers and durations.
 
-use super::{Build, Kids};
+use super::{Build, Kids, add};
 use crate::diagnostic::{Code, Span, Spanned};
 use crate::syntax::grammar::{Pair, Rule};
 use crate::syntax::limits;
@@ -160,13 +160,13 @@ impl Build<'_> {
             match kid.as_rule() {
                 Rule::hole => {
                     if let Some(expr) = Kids::of(kid).next() {
-                        parts.push(TextPart::Expr(self.expr(expr)));
+                        add(&mut parts, TextPart::Expr(self.expr(expr)));
                     }
                 }
                 _ if kid.as_str().is_empty() => {}
                 _ => {
                     let start = kid.as_span().start();
-                    parts.push(TextPart::Literal(self.unescape(kid.as_str(), start, true)));
+                    add(&mut parts, TextPart::Literal(self.unescape(kid.as_str(), start, true)));
                 }
             }
         }

@@ -73,6 +73,14 @@ fn ends_tightly(pair: &Pair<'_>) -> bool {
         || matches!(pair.as_rule(), Rule::text | Rule::json)
 }
 
+/// Adds to a list that mostly stays at one, for which a list of the usual growth takes the room of four.
+fn add<T>(list: &mut Vec<T>, item: T) {
+    if list.is_empty() {
+        list.reserve_exact(1);
+    }
+    list.push(item);
+}
+
 /// The children of a pair in order, without the words and marks that carry no meaning.
 pub(super) struct Kids<'i> {
     pairs: Pairs<'i>,

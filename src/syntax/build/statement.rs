@@ -1,6 +1,6 @@
 //! Statements: rules, kinds, models, order, reports, permissions, names.
 
-use super::{Build, Kids};
+use super::{Build, Kids, add};
 use crate::diagnostic::{Code, Span, Spanned};
 use crate::syntax::grammar::{Pair, Rule};
 use crate::syntax::tree::{
@@ -14,19 +14,19 @@ impl Build<'_> {
         let rule = pair.as_rule();
         Some(match rule {
             Rule::rule_block | Rule::rule_line => Statement::Rule(Box::new(self.rule(pair, span)?)),
-            Rule::kind => Statement::Kind(self.kind(pair, span)?),
-            Rule::model => Statement::Model(self.model(pair, span)?),
-            Rule::scenario => Statement::Scenario(self.scenario(pair, span)?),
+            Rule::kind => Statement::Kind(Box::new(self.kind(pair, span)?)),
+            Rule::model => Statement::Model(Box::new(self.model(pair, span)?)),
+            Rule::scenario => Statement::Scenario(Box::new(self.scenario(pair, span)?)),
             Rule::report => {
                 let mut kids = Kids::of(pair);
                 let resource = self.resource(kids.next()?)?;
                 let application = self.resource_name(kids.next()?)?;
-                Statement::Report(ReportDecl { resource, application, span })
+                Statement::Report(Box::new(ReportDecl { resource, application, span }))
             }
             Rule::allow => {
                 let mut kids = Kids::of(pair);
                 let from = self.name(kids.next()?);
-                Statement::Allow(AllowDecl { from, to: self.name(kids.next()?), span })
+                Statement::Allow(Box::new(AllowDecl { from, to: self.name(kids.next()?), span }))
             }
             Rule::honour => {
                 let word = Kids::of(pair).next()?;
@@ -39,11 +39,11 @@ impl Build<'_> {
                 for kid in kids {
                     after.push(self.target(kid)?);
                 }
-                Statement::After(AfterDecl { subject, after, span })
+                Statement::After(Box::new(AfterDecl { subject, after, span }))
             }
             Rule::application => {
                 let name = Kids::of(pair).next()?;
-                Statement::Application(self.resource_name(name)?)
+                Statement::Application(Box::new(self.resource_name(name)?))
             }
             Rule::namespace => {
                 let name = Kids::of(pair).next()?;
@@ -68,15 +68,15 @@ impl Build<'_> {
             match kid.as_rule() {
                 Rule::then_block | Rule::then_line => {
                     for action in Kids::of(kid) {
-                        then.push(self.action(action)?);
+                        add(&mut then, self.action(action)?);
                     }
                 }
                 Rule::else_block | Rule::else_line => {
                     for action in Kids::of(kid) {
-                        otherwise.push(self.action(action)?);
+                        add(&mut otherwise, self.action(action)?);
                     }
                 }
-                _ => modifiers.push(self.modifier(kid)?),
+                _ => add(&mut modifiers, self.modifier(kid)?),
             }
         }
         if then.is_empty() && !modifiers.iter().any(|m| matches!(m, Modifier::Block { .. })) {
