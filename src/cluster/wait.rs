@@ -53,7 +53,7 @@ pub async fn wait(env: &Env, rulebook: &Rulebook, patience: Duration, mut say: i
         if truth == Truth::True {
             return Waited::Holds;
         }
-        if waiting.open.is_empty() && engine::cannot_hold(&waiting.world, rule, truth) {
+        if waiting.open.is_empty() && engine::cannot_hold(rulebook, &waiting.world, rule, truth) {
             return Waited::Failed(missing(&reasons));
         }
         if Instant::now() >= deadline {

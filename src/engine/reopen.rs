@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::act::{Next, sync_again};
 use super::cause::event_item;
 use super::condition::{Context, belongs, members};
-use super::gate::gates;
+use super::gate::{gates, matches_of};
 use super::record::application_object;
 use super::types::later;
 use super::{Cause, Gate, Reason, Standing, Unit, Verdict, World};
@@ -182,7 +182,7 @@ impl Held<'_> {
     fn holding(&self) -> Vec<Option<crate::rulebook::ObjectRef>> {
         let any = self.rule.terms.iter().find(|term| term.source.quantifier == Quantifier::Any);
         let Some(any) = any else { return vec![None] };
-        let all = members(self.rulebook, self.world, &any.source).map(|(member, _)| Some(member));
+        let all = matches_of(self.rulebook, self.world, any).into_iter().map(Some);
         all.filter(|member| self.context(member.as_ref()).test(&self.rule.when, &mut Vec::new()) == Truth::True)
             .collect()
     }

@@ -104,7 +104,7 @@ impl Observer {
     fn describe(&self, rule: &Rule, gate: &Gate) -> Held {
         let why = gate.reasons.iter().find(|reason| reason.truth != Truth::True);
         let why = why.map_or_else(|| "nothing matches yet".to_owned(), said);
-        Held { rule: rule.name.clone(), why, failed: cannot_hold(&self.world, rule, gate.open) }
+        Held { rule: rule.name.clone(), why, failed: cannot_hold(&self.rulebook, &self.world, rule, gate.open) }
     }
 
     /// Whether a rule's condition, read as states, holds; and why not.

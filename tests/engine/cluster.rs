@@ -31,7 +31,11 @@ pub struct Cluster {
 
 impl Cluster {
     pub fn new(rules: &str) -> Result<Cluster, String> {
-        let ledger = Ledger::new(compile(rules)?, State::fresh());
+        Cluster::over(compile(rules)?)
+    }
+
+    pub fn over(rulebook: Arc<Rulebook>) -> Result<Cluster, String> {
+        let ledger = Ledger::new(rulebook, State::fresh());
         let mut cluster = Cluster {
             keeps: ledger.rulebook().fields(),
             ledger,
@@ -271,7 +275,13 @@ fn words(rulebook: &Rulebook, intent: &Intent) -> String {
 }
 
 pub fn compile(rules: &str) -> Result<Arc<Rulebook>, String> {
-    let compiled = rulebook::load(vec![("rules.tide".to_owned(), rules.to_owned())], &rulebook::Options::default());
+    compile_as("default", rules)
+}
+
+/// For an installation of this name.
+pub fn compile_as(id: &str, rules: &str) -> Result<Arc<Rulebook>, String> {
+    let options = rulebook::Options { id: id.to_owned(), ..rulebook::Options::default() };
+    let compiled = rulebook::load(vec![("rules.tide".to_owned(), rules.to_owned())], &options);
     let said: Vec<String> = compiled
         .diagnostics
         .iter()

@@ -14,3 +14,4 @@ mod decisions;
 mod invariants;
 mod meaning;
 mod state;
+mod two;
