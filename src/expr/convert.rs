@@ -1,6 +1,7 @@
 //! Conversions between types, as cel-go does them.
 
 use super::error::{ErrorKind, Fault};
+use super::instant::Instant;
 use super::time;
 use super::value::Value;
 
@@ -26,7 +27,7 @@ pub(super) fn int(args: &[&Value]) -> Result<Value, Fault> {
         [Value::Double(d)] if *d > -TWO_63 && *d < TWO_63 => *d as i64,
         [Value::Double(_)] => return Err(ErrorKind::Overflow("int").into()),
         [Value::String(s)] => s.parse().map_err(|_| not_a("int", s))?,
-        [Value::Timestamp(t)] => t.as_second() - i64::from(t.subsec_nanosecond() < 0),
+        [Value::Timestamp(t)] => t.seconds(),
         [Value::Duration(d)] => i64::try_from(d.as_nanos()).map_err(|_| ErrorKind::Overflow("int"))?,
         _ => return Err(Fault::NoOverload),
     }))
@@ -78,7 +79,7 @@ pub(super) fn text(value: &Value) -> Option<Value> {
         Value::Int(i) => Value::string(i.to_string()),
         Value::Uint(u) => Value::string(u.to_string()),
         Value::Double(d) => Value::string(double_text(*d)),
-        Value::Timestamp(t) => Value::string(time::timestamp_text(*t)),
+        Value::Timestamp(t) => Value::string(t.to_string()),
         Value::Duration(d) => Value::string(time::duration_text(*d)),
         Value::List(_) | Value::Map(_) | Value::Optional(_) => return None,
     })
@@ -107,12 +108,10 @@ pub(super) fn duration(args: &[&Value]) -> Result<Value, Fault> {
 pub(super) fn timestamp(args: &[&Value]) -> Result<Value, Fault> {
     match args {
         [Value::Timestamp(t)] => Ok(Value::Timestamp(*t)),
-        [Value::String(s)] => time::parse_timestamp(s).map(Value::Timestamp).ok_or_else(|| not_a("timestamp", s)),
-        [Value::Int(seconds)] => jiff::Timestamp::from_second(*seconds)
-            .ok()
-            .and_then(time::checked_timestamp)
-            .map(Value::Timestamp)
-            .ok_or(ErrorKind::Overflow("timestamp").into()),
+        [Value::String(s)] => s.parse().map(Value::Timestamp).map_err(|()| not_a("timestamp", s)),
+        [Value::Int(seconds)] => {
+            Instant::of_seconds(*seconds).map(Value::Timestamp).ok_or(ErrorKind::Overflow("timestamp").into())
+        }
         _ => Err(Fault::NoOverload),
     }
 }

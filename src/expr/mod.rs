@@ -15,6 +15,7 @@ mod convert;
 mod error;
 mod fold;
 mod functions;
+mod instant;
 mod intern;
 mod left_out;
 mod machine;
@@ -35,6 +36,7 @@ mod value;
 
 pub use access::written;
 pub use error::{ERROR_BYTES_MAX, ErrorKind, EvalError};
+pub use instant::Instant;
 pub use intern::{INTERN_BYTES_MAX, INTERN_ENTRIES_MAX, Interner};
 pub use machine::STEPS_MAX;
 pub use map::Map;

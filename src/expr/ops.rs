@@ -1,7 +1,8 @@
 //! Operators on values: CEL's overloads, checked.
 
 use super::error::{ErrorKind, Fault};
-use super::time::{checked_nanos, checked_timestamp};
+use super::instant::Instant;
+use super::time::checked_nanos;
 use super::value::Value;
 
 /// Arithmetic operators.
@@ -125,17 +126,16 @@ fn double(op: Arithmetic, a: f64, b: f64) -> Result<Value, Fault> {
 fn time(op: Arithmetic, a: &Value, b: &Value) -> Result<Value, Fault> {
     let duration =
         |nanos: i128| checked_nanos(nanos).map(Value::Duration).ok_or(Fault::Kind(ErrorKind::Overflow("duration")));
-    let timestamp = |t: Result<jiff::Timestamp, jiff::Error>| {
-        let t = t.ok().and_then(checked_timestamp);
-        t.map(Value::Timestamp).ok_or(Fault::Kind(ErrorKind::Overflow("timestamp")))
+    let timestamp = |nanos: i128| {
+        Instant::of_nanos(nanos).map(Value::Timestamp).ok_or(Fault::Kind(ErrorKind::Overflow("timestamp")))
     };
     match (op, a, b) {
         (Arithmetic::Add, Value::Duration(a), Value::Duration(b)) => duration(a.as_nanos() + b.as_nanos()),
         (Arithmetic::Sub, Value::Duration(a), Value::Duration(b)) => duration(a.as_nanos() - b.as_nanos()),
         (Arithmetic::Add, Value::Timestamp(t), Value::Duration(d))
-        | (Arithmetic::Add, Value::Duration(d), Value::Timestamp(t)) => timestamp(t.checked_add(*d)),
-        (Arithmetic::Sub, Value::Timestamp(t), Value::Duration(d)) => timestamp(t.checked_sub(*d)),
-        (Arithmetic::Sub, Value::Timestamp(a), Value::Timestamp(b)) => duration(a.as_nanosecond() - b.as_nanosecond()),
+        | (Arithmetic::Add, Value::Duration(d), Value::Timestamp(t)) => timestamp(t.nanos() + d.as_nanos()),
+        (Arithmetic::Sub, Value::Timestamp(t), Value::Duration(d)) => timestamp(t.nanos() - d.as_nanos()),
+        (Arithmetic::Sub, Value::Timestamp(a), Value::Timestamp(b)) => duration(a.nanos() - b.nanos()),
         _ => Err(Fault::NoOverload),
     }
 }

@@ -1,23 +1,15 @@
 //! Durations and timestamps as CEL reads and writes them (cel-go: Go's `time.ParseDuration` and RFC 3339).
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::error::Fault;
+use super::instant::Instant;
 use super::value::Value;
-
-/// The first second of year 1 and the last of year 9999: CEL's range of timestamps.
-const TIMESTAMP_SECONDS_MIN: i64 = -62_135_596_800;
-const TIMESTAMP_SECONDS_MAX: i64 = 253_402_300_799;
 
 /// `600s`, `1.5s`, `-0.25s`.
 pub(super) fn duration_text(duration: SignedDuration) -> String {
     // cel-go goes through a double here, so this must too.
     format!("{}s", duration.as_secs_f64())
-}
-
-/// RFC 3339 in UTC, fractions only where there are any: `2026-03-01T08:00:00Z`.
-pub(super) fn timestamp_text(timestamp: Timestamp) -> String {
-    timestamp.to_string()
 }
 
 /// Go's form: an optional sign, then numbers with units `h m s ms us µs ns`; a bare `0`. No `d`. The range is that of 64-bit
@@ -81,42 +73,6 @@ fn fraction_nanos(fraction: &str, unit: i128) -> Option<i128> {
     digits.checked_mul(unit)?.checked_div(scale)
 }
 
-/// RFC 3339, strictly: `2026-03-01T08:00:00Z`, with fractions of a second and `+01:00` allowed, within CEL's years 1 to 9999.
-pub(super) fn parse_timestamp(text: &str) -> Option<Timestamp> {
-    if !has_rfc3339_shape(text.as_bytes()) {
-        return None;
-    }
-    checked_timestamp(text.parse().ok()?)
-}
-
-/// The timestamp, if it lies in CEL's range.
-pub(super) fn checked_timestamp(timestamp: Timestamp) -> Option<Timestamp> {
-    (TIMESTAMP_SECONDS_MIN..=TIMESTAMP_SECONDS_MAX).contains(&timestamp.as_second()).then_some(timestamp)
-}
-
-/// jiff reads more than RFC 3339 (spaces, lower case, leap seconds, zones in brackets), so the shape is looked at first.
-fn has_rfc3339_shape(text: &[u8]) -> bool {
-    let fits = |shape: &[u8], text: &[u8]| {
-        shape.len() == text.len()
-            && shape.iter().zip(text).all(|(s, t)| if *s == b'0' { t.is_ascii_digit() } else { s == t })
-    };
-    let Some((start, rest)) = text.split_at_checked(19) else { return false };
-    if !fits(b"0000-00-00T00:00:00", start) || start.ends_with(b"60") {
-        return false;
-    }
-    let rest = match rest.strip_prefix(b".") {
-        None => rest,
-        Some(fraction) => {
-            let digits = fraction.iter().take_while(|b| b.is_ascii_digit()).count();
-            match fraction.split_at_checked(digits) {
-                Some((_, rest)) if (1..=9).contains(&digits) => rest,
-                _ => return false,
-            }
-        }
-    };
-    rest == b"Z" || fits(b"+00:00", rest) || fits(b"-00:00", rest)
-}
-
 /// `getHours()` and its like: a part of a timestamp in UTC, or the whole of a duration in that unit. Months, days of the month
 /// (`getDayOfMonth`) and of the year count from 0, `getDate` from 1, days of the week from 0 for Sunday.
 pub(super) fn part(args: &[&Value], name: &str) -> Result<Value, Fault> {
@@ -134,8 +90,8 @@ pub(super) fn part(args: &[&Value], name: &str) -> Result<Value, Fault> {
     part.map(Value::Int).ok_or(Fault::NoOverload)
 }
 
-fn timestamp_part(timestamp: Timestamp, name: &str) -> Option<i64> {
-    let time = timestamp.to_zoned(jiff::tz::TimeZone::UTC);
+fn timestamp_part(instant: Instant, name: &str) -> Option<i64> {
+    let time = instant.civil();
     Some(match name {
         "getFullYear" => i64::from(time.year()),
         "getMonth" => i64::from(time.month()) - 1,

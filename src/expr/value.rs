@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
+use super::instant::Instant;
 use super::map::Map;
 
 /// A value. Null does not exist: facts drop it. At most 24 bytes; a clone never copies a string, list or map.
@@ -19,7 +20,7 @@ pub enum Value {
     Bool(bool),
     /// A signed integer.
     Int(i64),
-    /// An unsigned integer (`42u`, or a JSON number above `i64::MAX`).
+    /// An unsigned integer (`42u`; objects hold none).
     Uint(u64),
     /// A double.
     Double(f64),
@@ -32,7 +33,7 @@ pub enum Value {
     /// A duration.
     Duration(SignedDuration),
     /// A point in time.
-    Timestamp(Timestamp),
+    Timestamp(Instant),
     /// An optional value (`a.?b`).
     Optional(Option<Arc<Value>>),
 }
@@ -115,13 +116,12 @@ impl Value {
         })
     }
 
-    /// An int where it fits, then a uint, else a double.
+    /// An int where it fits, else a double, as Kubernetes reads numbers (k8s.io/apimachinery `util/json`).
     pub(super) fn from_json_number(number: &serde_json::Number) -> Option<Value> {
-        Some(match (number.as_i64(), number.as_u64()) {
-            (Some(i), _) => Value::Int(i),
-            (None, Some(u)) => Value::Uint(u),
-            _ => Value::Double(number.as_f64()?),
-        })
+        match number.as_i64() {
+            Some(i) => Some(Value::Int(i)),
+            None => number.as_f64().map(Value::Double),
+        }
     }
 
     /// To JSON. Durations (`600s`) and timestamps (RFC 3339) become strings; an empty optional and a double that JSON cannot hold
@@ -138,7 +138,7 @@ impl Value {
             Value::List(items) => items.iter().map(Value::to_json).collect(),
             Value::Map(map) => map.iter().map(|(k, v)| (k.to_string(), v.to_json())).collect(),
             Value::Duration(d) => Json::String(super::time::duration_text(*d)),
-            Value::Timestamp(t) => Json::String(super::time::timestamp_text(*t)),
+            Value::Timestamp(t) => Json::String(t.to_string()),
             Value::Optional(None) => Json::Null,
             Value::Optional(Some(v)) => v.to_json(),
         }
@@ -191,7 +191,7 @@ impl fmt::Display for Value {
                 f.write_str("}")
             }
             Value::Duration(d) => write!(f, "\"{}\"", super::time::duration_text(*d)),
-            Value::Timestamp(t) => write!(f, "\"{}\"", super::time::timestamp_text(*t)),
+            Value::Timestamp(t) => write!(f, "\"{t}\""),
             Value::Optional(None) => f.write_str("optional.none()"),
             Value::Optional(Some(v)) => write!(f, "optional.of({v})"),
         }

@@ -202,7 +202,7 @@ impl Suppose<'_> {
         let empty = match self.find(range).operand() {
             Found::Error | Found::Nothing => return Found::Error,
             Found::Known(Value::List(items)) => items.is_empty(),
-            Found::Known(Value::Map(map)) => map.len() == 0,
+            Found::Known(Value::Map(map)) => map.is_empty(),
             // Nobody takes all of what is absent for true.
             Found::Missing if op == MacroOp::All => return Found::bool(false),
             Found::Missing => true,

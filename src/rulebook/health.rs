@@ -195,7 +195,7 @@ fn text_of_optional(inner: &Value) -> Arc<str> {
 
 fn time(value: &Value) -> Option<Timestamp> {
     match value {
-        Value::Timestamp(time) => Some(*time),
+        Value::Timestamp(time) => time.timestamp(),
         Value::String(text) => text.parse().ok(),
         Value::Optional(Some(inner)) => time(inner),
         _ => None,

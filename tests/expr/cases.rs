@@ -47,8 +47,25 @@ fn blocks(text: &str) -> Vec<Block> {
 
 /// All cases: expression and object.
 pub fn all() -> Vec<(String, serde_json::Value)> {
+    let all = files();
+    assert!(all.iter().any(|(name, _)| name == DIFFERENCES));
+    of_files(all)
+}
+
+/// Where the crate and the specification part.
+const DIFFERENCES: &str = "differences.md";
+
+/// The expressions of that page about the crate.
+pub fn of_the_crate() -> Vec<String> {
+    let page = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/expressions").join(DIFFERENCES);
+    let text = fs::read_to_string(page).unwrap();
+    let text = text.split("## Where cel-go").next().unwrap();
+    of_files(vec![(DIFFERENCES.to_owned(), blocks(text))]).into_iter().map(|(text, _)| text).collect()
+}
+
+fn of_files(files: Vec<(String, Vec<Block>)>) -> Vec<(String, serde_json::Value)> {
     let mut cases = Vec::new();
-    for (_, blocks) in files() {
+    for (_, blocks) in files {
         let mut object = serde_json::json!({});
         for block in blocks {
             if block.kind == "json" {

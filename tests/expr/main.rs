@@ -10,12 +10,23 @@
 )]
 
 mod cases;
+mod differential;
 mod generate;
+#[path = "../support/oracle.rs"]
+#[allow(dead_code)]
+mod go;
 mod oracle;
 mod paths;
 mod properties;
 mod scopes;
+#[path = "../support/skip.rs"]
+#[allow(dead_code)]
+mod skip;
 mod texts;
+#[path = "../support/tools.rs"]
+#[allow(dead_code)]
+mod tools;
+mod typed;
 mod values;
 
 use serde_json::json;

@@ -13,11 +13,18 @@ fn a_value_is_at_most_24_bytes() {
 
 #[test]
 fn display_and_json_are_deterministic_and_lossless() {
-    let json = json!({"b": [1, 2.5, -3.0, "x\"y", true, {}], "a": {"z": 18_446_744_073_709_551_615_u64, "y": []}});
+    let json = json!({"b": [1, 2.5, -3.0, "x\"y", true, {}], "a": {"z": 9_223_372_036_854_775_807_i64, "y": []}});
     let value = value(json.clone());
-    assert_eq!(value.to_string(), r#"{"a":{"y":[],"z":18446744073709551615},"b":[1,2.5,-3.0,"x\"y",true,{}]}"#);
+    assert_eq!(value.to_string(), r#"{"a":{"y":[],"z":9223372036854775807},"b":[1,2.5,-3.0,"x\"y",true,{}]}"#);
     assert_eq!(value.to_json(), json);
     assert_eq!(Value::from_json(&value.to_json()), Some(value));
+}
+
+/// As Kubernetes reads them: what an int cannot hold is a double.
+#[test]
+fn large_numbers_are_doubles() {
+    assert_eq!(value(json!(u64::MAX)).type_name(), "double");
+    assert_eq!(value(json!(i64::MIN)).type_name(), "int");
 }
 
 #[test]
