@@ -56,7 +56,7 @@ codes! {
     112 LOOP "loop" "a rule can bring about its own cause"
     113 MODIFIER "modifier" "a modifier is repeated, out of range or without effect"
     114 DUPLICATE_STATEMENT "duplicate-statement" "a statement that may stand once stands twice"
-    115 REFRESH_ROLLS "refresh-rolls" "a refresh that would roll the pods of an InferenceService"
+    115 REFRESH_ROLLS "refresh-rolls" "an annotation or a label that would roll the pods of an InferenceService"
     116 AND_THEN "and-then" "`and then` needs runs on both sides"
     117 UNKNOWN_NOTIFICATION "unknown-notification" "a notification type is not a valid label value"
     118 TRIGGER "trigger" "a `mlops.dev/on-success-trigger` or `mlops.dev/block-wave` annotation that cannot be honoured"

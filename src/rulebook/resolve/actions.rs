@@ -139,9 +139,7 @@ impl Resolver<'_> {
 
     fn refresh<'t>(&mut self, target: &TargetExpr, hard: bool, span: Span) -> Option<(HalfVerb<'t>, String)> {
         let object = self.target(target)?;
-        if self.is_type(object.kind, "serving.kserve.io", "InferenceService") {
-            let message = "an annotation on an InferenceService rolls its pods, so this would be a restart";
-            self.error(Code::REFRESH_ROLLS, span, message, format!("use `restart {}`", self.say(&object)));
+        if self.rolls(&object, span) {
             return None;
         }
         if hard && !self.is_application(object.kind) {
@@ -151,6 +149,17 @@ impl Resolver<'_> {
         }
         let text = format!("refresh {}{}", self.say(&object), if hard { " hard" } else { "" });
         Some((HalfVerb::Whole(Verb::Refresh { target: object, hard }), text))
+    }
+
+    /// KServe copies annotations and labels of an InferenceService to its pods' template, and tidegate's record of the action would be
+    /// such an annotation. Source: KServe `pkg/controller/v1beta1/inferenceservice/components/predictor.go`.
+    fn rolls(&mut self, object: &ObjectRef, span: Span) -> bool {
+        let rolls = self.is_type(object.kind, "serving.kserve.io", "InferenceService");
+        if rolls {
+            let message = "an annotation on an InferenceService rolls its pods, so this would be a restart";
+            self.error(Code::REFRESH_ROLLS, span, message, format!("use `restart {}`", self.say(object)));
+        }
+        rolls
     }
 
     fn annotate<'t>(&mut self, target: &TargetExpr, key: &Name, value: &'t Text) -> Option<(HalfVerb<'t>, String)> {
@@ -164,6 +173,9 @@ impl Resolver<'_> {
             return None;
         }
         let object = object.filter(|_| wrong.is_none())?;
+        if self.rolls(&object, target.span) {
+            return None;
+        }
         let text =
             format!("annotate {} {}={}", self.say(&object), canonical::quoted(&key.node), canonical::text(value));
         Some((HalfVerb::Annotate(object, self.interner.text(&key.node), value), text))
@@ -174,6 +186,10 @@ impl Resolver<'_> {
         let wrong = names::key(&key.node);
         if let Some(wrong) = &wrong {
             self.error(Code::NAME, key.span, format!("`{}` is not a label's key", key.node), wrong.clone());
+        } else if key.node.starts_with(OWN_DOMAIN) {
+            let message = format!("labels under `{OWN_DOMAIN}` are tidegate's own");
+            self.error(Code::BAD_TARGET, key.span, message, "use a key of another domain");
+            return None;
         }
         // A value with holes is known only when it is written.
         let literal = value.parts.iter().map(|part| match part {
@@ -185,6 +201,9 @@ impl Resolver<'_> {
             self.error(Code::NAME, value.span, "this is not a label's value", wrong.clone());
         }
         let object = object.filter(|_| wrong.is_none() && wrong_value.is_none())?;
+        if self.rolls(&object, target.span) {
+            return None;
+        }
         let text = format!("label {} {}={}", self.say(&object), canonical::quoted(&key.node), canonical::text(value));
         Some((HalfVerb::Label(object, self.interner.text(&key.node), value), text))
     }
