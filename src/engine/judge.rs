@@ -261,5 +261,6 @@ fn how_text(how: How) -> &'static str {
         How::Refused | How::Skipped => "an action on it was refused",
         How::Superseded => "a later run took its place",
         How::Observed => "observed only",
+        How::Left => "left to the job's own operator",
     }
 }

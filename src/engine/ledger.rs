@@ -77,7 +77,6 @@ pub struct Ledger {
     adopted: BTreeSet<Mark>,
     /// Observed since the last tick.
     would: Vec<Would>,
-    operator_acted: bool,
     /// Objects whose wave record is not as it should be.
     waves: BTreeSet<ObjectRef>,
     /// The kinds that the rules use.
@@ -131,7 +130,6 @@ impl Ledger {
             status_written: BTreeMap::new(),
             adopted: BTreeSet::new(),
             would: Vec::new(),
-            operator_acted: false,
             waves: BTreeSet::new(),
             kinds,
             listing_changed: true,
@@ -258,7 +256,7 @@ impl Ledger {
         };
         self.touch(&object);
         let unfinished = self.unfinished_in(&object);
-        let listing = self.world.listing(object.kind);
+        let (listing, acted) = (self.world.listing(object.kind), self.world.operator_acts(&object));
         if self.world.apply(&self.rulebook, change, now) {
             self.note_members(&object, unfinished, now);
             self.touch(&object);
@@ -268,11 +266,12 @@ impl Ledger {
             self.listing_changed = true;
             self.decide_all();
         }
-        if self.world.operator_acts() != self.operator_acted {
-            self.operator_acted = self.world.operator_acts();
-            let annotated: Vec<ObjectRef> = self.world.all_annotated().map(|(object, _)| object.clone()).collect();
-            annotated.iter().for_each(|object| self.touch(object));
-            self.dirty_objects.extend(annotated);
+        if self.world.operator_acts(&object) != acted {
+            let annotated = self.world.all_annotated().map(|(object, _)| object);
+            let beside = annotated.filter(|other| other.kind == object.kind && other.namespace == object.namespace);
+            let beside: Vec<ObjectRef> = beside.cloned().collect();
+            beside.iter().for_each(|object| self.touch(object));
+            self.dirty_objects.extend(beside);
         }
     }
 

@@ -17,6 +17,7 @@ mod ledger;
 mod listed;
 mod mark;
 mod missing;
+mod operator;
 mod pace;
 mod record;
 mod reopen;

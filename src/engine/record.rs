@@ -291,7 +291,7 @@ pub fn annotation_notes(rulebook: &Rulebook, world: &World, object: &ObjectRef, 
     };
     let mut notes: Vec<(&str, String)> =
         annotated.refusals.iter().map(|text| ("TriggerRefused", text.clone())).collect();
-    if world.operator_acts() && !annotated.rules.is_empty() {
+    if world.operator_acts(object) && annotated.rules.iter().any(|rule| !rule.then.is_empty()) {
         notes.push(match rulebook.honour {
             Honour::Always => (
                 "OperatorActsToo",

@@ -37,6 +37,8 @@ pub enum How {
     Superseded,
     /// Would have been done: `observe`.
     Observed,
+    /// The object's own operator acts on it.
+    Left,
 }
 
 /// A mark that is dealt with.

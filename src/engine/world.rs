@@ -11,7 +11,6 @@ use super::index::targets;
 use super::listed::{Listed, listed};
 use super::missing::Missing;
 use super::pace::Reserved;
-use super::record::OPERATOR_MARK;
 use super::{Mark, Settle, State};
 use crate::facts::Row;
 use crate::rulebook::{Health, HealthStatus, KindIx, ObjectRef, Rule, Rulebook, health, rules_of, run_of};
@@ -101,7 +100,7 @@ pub struct World {
     /// Counts changes of the state.
     state_changes: u64,
     /// Notebooks on which the operator has left its own record.
-    operator_marks: BTreeSet<ObjectRef>,
+    pub(super) operator_marks: BTreeSet<ObjectRef>,
 }
 
 /// Rules that an object's annotations stand for.
@@ -197,7 +196,7 @@ impl World {
             Change::Delete(object) => {
                 self.missing.changed(&object);
                 self.set_annotated(&object, None);
-                self.note_operator(&object, None);
+                self.note_operator(rulebook, &object, None);
                 self.lists.remove(&object);
                 let table = self.tables.entry(object.kind).or_default();
                 let gone = table.rows.remove(&(object.namespace, object.name));
@@ -238,7 +237,7 @@ impl World {
             (None, None) => Some(self.began(kind_ix, &row.uid, health.status, now)),
         };
         self.note_annotations(rulebook, &object, &row);
-        self.note_operator(&object, Some(&row));
+        self.note_operator(rulebook, &object, Some(&row));
         self.note_list(rulebook, &object, &row);
         self.missing.changed(&object);
         let key = (object.namespace, object.name);
@@ -282,12 +281,6 @@ impl World {
     pub fn annotations_touching(&self, object: &ObjectRef) -> BTreeSet<ObjectRef> {
         let own = self.annotated.contains_key(object).then(|| object.clone());
         own.into_iter().chain(self.annotated_targets.get(object).into_iter().flatten().cloned()).collect()
-    }
-
-    /// Whether the notebook operator of this cluster acts on its annotations itself.
-    #[must_use]
-    pub fn operator_acts(&self) -> bool {
-        !self.operator_marks.is_empty()
     }
 
     /// Deals with marks: at once for decisions, in the stored state only after its Event (`told`).
@@ -425,14 +418,6 @@ impl World {
                 Some(list) => self.lists.insert(object.clone(), list),
                 None => self.lists.remove(object),
             };
-        }
-    }
-
-    fn note_operator(&mut self, object: &ObjectRef, row: Option<&Row>) {
-        if row.is_some_and(|row| row.annotation(OPERATOR_MARK).is_some()) {
-            self.operator_marks.insert(object.clone());
-        } else {
-            self.operator_marks.remove(object);
         }
     }
 

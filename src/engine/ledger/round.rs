@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::{Ledger, Would};
+use crate::engine::cause::rule_mark;
 use crate::engine::decide::{decide, rule_of};
 use crate::engine::gate::gates;
 use crate::engine::pace::is_paced;
-use crate::engine::{RuleId, Settle, Standing, Unit, Verdict};
+use crate::engine::{How, Pace, RuleId, Settle, Standing, Unit, Verdict};
 use crate::rulebook::Honour;
 
 impl Ledger {
@@ -17,7 +18,10 @@ impl Ledger {
         let dirty = std::mem::take(&mut self.dirty);
         for unit in self.in_order(dirty, now) {
             let wanted = self.forget(&unit);
-            let verdict = decide(&self.rulebook, &self.world, &unit, now).filter(|_| !self.is_left(&unit));
+            let mut verdict = decide(&self.rulebook, &self.world, &unit, now);
+            if let Some(left) = verdict.take_if(|_| self.is_left(&unit)) {
+                self.leave(&left, now);
+            }
             if wanted && verdict.as_ref().is_none_or(|verdict| verdict.intents.is_empty()) {
                 self.loosen(&unit.rule);
             }
@@ -83,8 +87,17 @@ impl Ledger {
 
     /// Whether a rule of an annotation is left to the object's own operator.
     fn is_left(&self, unit: &Unit) -> bool {
-        let annotation = matches!(unit.rule, RuleId::Annotation(..));
-        annotation && self.world.operator_acts() && self.rulebook.honour != Honour::Always
+        self.rulebook.honour != Honour::Always
+            && matches!(&unit.rule, RuleId::Annotation(object, _) if self.world.operator_acts(object))
+    }
+
+    /// What the operator acts on is used up, so that nothing acts on it again when the operator is gone.
+    fn leave(&mut self, verdict: &Verdict, now: Timestamp) {
+        for cause in &verdict.causes {
+            let marks = vec![rule_mark(&self.rulebook, &verdict.rule, cause)];
+            let (on, pace) = (cause.object.clone(), Pace::default());
+            self.settle(Settle { marks, how: How::Left, timeless: cause.timeless, on, event: None, pace }, now);
+        }
     }
 
     /// Forgets what was decided of a unit; says whether it wanted a write that counts for its rule's pace.
