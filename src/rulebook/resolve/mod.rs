@@ -9,6 +9,7 @@ mod canonical;
 mod condition;
 mod context;
 mod kinds;
+mod library;
 mod logic;
 mod loops;
 mod modifiers;
@@ -26,6 +27,7 @@ pub(super) use canonical::{
     duration as canonical_duration, filter as canonical_filter, predicate as canonical_predicate,
 };
 use context::{Home, Resolver};
+pub use library::LIBRARY;
 use loops::Placed;
 pub use names::rulebook_id;
 pub(super) use names::{namespace, object_name};
@@ -34,21 +36,6 @@ use super::{Origin, Rule, Rulebook};
 use crate::diagnostic::{self, Code, Diagnostic, FileId, Severity, Sources, Span};
 use crate::syntax::{self, tree};
 use tree::Statement;
-
-/// The built-in library: name and text of each file in `rules/`.
-pub const LIBRARY: &[(&str, &str)] = &[
-    ("rules/application.tide", include_str!("../../../rules/application.tide")),
-    ("rules/cronjob.tide", include_str!("../../../rules/cronjob.tide")),
-    ("rules/daemonset.tide", include_str!("../../../rules/daemonset.tide")),
-    ("rules/deployment.tide", include_str!("../../../rules/deployment.tide")),
-    ("rules/isvc.tide", include_str!("../../../rules/isvc.tide")),
-    ("rules/job.tide", include_str!("../../../rules/job.tide")),
-    ("rules/notebook.tide", include_str!("../../../rules/notebook.tide")),
-    ("rules/pod.tide", include_str!("../../../rules/pod.tide")),
-    ("rules/pvc.tide", include_str!("../../../rules/pvc.tide")),
-    ("rules/servingruntime.tide", include_str!("../../../rules/servingruntime.tide")),
-    ("rules/statefulset.tide", include_str!("../../../rules/statefulset.tide")),
-];
 
 /// What the command line says about a compilation.
 #[derive(Clone, Debug)]
