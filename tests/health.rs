@@ -22,6 +22,10 @@ mod kinds;
 #[path = "support/oracle.rs"]
 #[allow(dead_code)]
 mod oracle;
+#[path = "health/own.rs"]
+mod own;
+#[path = "health/pages.rs"]
+mod pages;
 #[path = "health/shape.rs"]
 mod shape;
 #[path = "support/skip.rs"]

@@ -85,9 +85,12 @@ fn rules() {
 
 /// A kind of the library says what Argo CD's own check says, word for word; where that is a status to wait on, so it is here.
 const BUILTIN: &[(&str, &str)] = &[
+    ("analysisrun", "TG213: Argo CD waits for ever on a resource whose status is `unknown`"),
     ("application", "TG213: Argo CD waits for ever on a resource whose status is `unknown`"),
     ("pod", "TG213: Argo CD waits for ever on a resource whose status is `unknown`"),
     ("pvc", "TG213: Argo CD waits for ever on a resource whose status is `unknown`"),
+    ("workflow", "TG213: Argo CD waits for ever on a resource whose status is `unknown`"),
+    ("workload", "TG213: Argo CD waits for ever on a resource whose status is `unknown`"),
 ];
 
 #[test]

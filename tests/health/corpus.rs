@@ -17,8 +17,13 @@ pub struct Case {
 
 /// All cases below `corpus/health`, by name.
 pub fn cases(corpus: &Path) -> Vec<Case> {
+    cases_in(&corpus.join("health"))
+}
+
+/// The cases of each folder in a folder, by name.
+pub fn cases_in(folder: &Path) -> Vec<Case> {
     let mut cases = BTreeMap::new();
-    for entry in std::fs::read_dir(corpus.join("health")).unwrap() {
+    for entry in std::fs::read_dir(folder).unwrap() {
         let folder = entry.unwrap().path();
         let Ok(text) = std::fs::read_to_string(folder.join("health_test.yaml")) else { continue };
         let listed: Json = serde_yaml::from_str(&text).unwrap();

@@ -1,6 +1,7 @@
 //! The engine and the emitted Lua say the same of every object.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde_json::Value as Json;
 use tidegate::rulebook::{HealthRule, Kind};
@@ -90,7 +91,8 @@ fn engine_and_lua_agree_on_generated_objects() {
     let Some(corpus) = skip::corpus(test) else { return };
     let book = book();
     let mut examples: BTreeMap<&str, Vec<Json>> = BTreeMap::new();
-    for case in corpus::cases(&corpus) {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kinds");
+    for case in corpus::cases(&corpus).into_iter().chain(corpus::cases_in(&own)) {
         if let Some(kind) = kind_of(&book, &case.object) {
             examples.entry(&kind.short).or_default().push(case.object);
         }

@@ -23,6 +23,11 @@ pub fn book() -> Rulebook {
             files.push((name, std::fs::read_to_string(path).unwrap()));
         }
     }
+    loaded(files)
+}
+
+/// The built-in kinds, and those of these files (name, text).
+pub fn loaded(files: Vec<(String, String)>) -> Rulebook {
     let compiled = load(files, &Options::default());
     let errors: Vec<_> = compiled.diagnostics.iter().filter(|d| d.severity == Severity::Error).collect();
     assert!(errors.is_empty(), "{errors:#?}");
