@@ -37,7 +37,7 @@ fn check<'b>(test: &str, book: &'b Rulebook, folder: &Path) -> BTreeMap<&'b str,
     }
     match Oracle::find() {
         Ok(oracle) => {
-            let answers = oracle.ask(asked.iter().map(|(_, _, question)| question.clone()).collect());
+            let answers = oracle.ask(asked.iter().map(|(_, _, question)| question.clone()).collect::<Vec<_>>());
             for ((name, ours, _), answer) in asked.iter().zip(answers) {
                 match health_answer(&answer) {
                     Ok(theirs) if same(ours, &theirs) => {}
