@@ -141,7 +141,8 @@ fn the_dockerfile_copies_what_is_compiled() {
             }
         }
     }
-    assert!(embedded > 5 && copied.contains(&"grammar") && copied.contains(&"src"));
+    // The library is embedded by a macro that puts each file's path together (src/rulebook/resolve/library.rs).
+    assert!(embedded > 0 && ["grammar", "rules", "src"].iter().all(|folder| copied.contains(folder)));
     // The last stage runs nothing and is nobody's root.
     let last = dockerfile.rsplit("\nFROM ").next().unwrap();
     assert!(
