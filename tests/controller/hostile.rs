@@ -4,7 +4,7 @@
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::stage::{Controller, Stage, next_second};
+use crate::stage::{Controller, Stage, next_second, now};
 use crate::support::{Install, objects};
 use crate::{CLUSTER, SENTENCE};
 
@@ -151,7 +151,7 @@ async fn hostile_statuses_are_told_harmlessly_and_a_vandalised_annotation_is_mad
     controller.until_leads().await;
     next_second().await;
     for (name, message) in &notebooks {
-        let status = json!({"phase": "Failed", "message": message, "completionTime": "2026-03-01T08:20:00Z"});
+        let status = json!({"phase": "Failed", "message": message, "completionTime": now()});
         objects::set_status(&objects::notebooks(&stage.admin, &stage.namespace), name, status).await;
     }
     let gvk = GroupVersionKind::gvk("argoproj.io", "v1alpha1", "Application");

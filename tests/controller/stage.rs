@@ -77,8 +77,7 @@ impl<'a> Stage<'a> {
 
     /// What the job controller writes when the last pod has ended.
     pub async fn succeed(&self, name: &str) {
-        let now = k8s_openapi::jiff::Timestamp::now();
-        let now = k8s_openapi::jiff::Timestamp::from_second(now.as_second()).unwrap().to_string();
+        let now = now();
         let condition =
             |kind: &str| json!({"type": kind, "status": "True", "lastTransitionTime": now, "lastProbeTime": now});
         let status = json!({"startTime": now, "completionTime": now, "succeeded": 1, "ready": 0, "active": 0,
@@ -187,6 +186,12 @@ impl Controller {
     pub async fn until_leads(&self) {
         self.until("it leads and is ready", async || self.leads()).await;
     }
+}
+
+/// Now, in whole seconds, as Kubernetes writes it.
+pub fn now() -> String {
+    let now = k8s_openapi::jiff::Timestamp::now();
+    k8s_openapi::jiff::Timestamp::from_second(now.as_second()).unwrap().to_string()
 }
 
 /// Kubernetes counts in whole seconds: what is to be older than a success must be so by one.
