@@ -82,3 +82,19 @@ fn what_cannot_be_planned_is_never_something_to_do() {
         assert!(!said.is_empty(), "{arguments:?}");
     }
 }
+
+/// What the examples hold their waves with is what `emit hooks` prints for them.
+#[test]
+fn hooks_of_the_examples_are_up_to_date() {
+    let mut count = 0;
+    for folder in std::fs::read_dir(root().join("examples")).unwrap() {
+        let rules = format!("examples/{}", folder.unwrap().file_name().into_string().unwrap());
+        let Ok(hooks) = std::fs::read_to_string(root().join(&rules).join("manifests/hooks.yaml")) else { continue };
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        let arguments = ["emit", "hooks", &rules, "--manifests", &format!("{rules}/manifests")];
+        let output = command.current_dir(root()).args(arguments).output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), hooks, "{rules}");
+        count += 1;
+    }
+    assert!(count >= 2, "{count} examples with hooks");
+}

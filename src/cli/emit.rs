@@ -1,13 +1,15 @@
 //! `emit TARGET RULES…`: the rules as text for other systems.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::bail;
 
 use super::format::FormatArg;
 use super::rulebook::{self, Loaded, RulebookArgs};
 use super::{Exit, Out};
-use crate::emit::{ArgocdCmOptions, RbacOptions, argocd_cm, rbac};
+use crate::emit::{ArgocdCmOptions, HooksOptions, RbacOptions, argocd_cm, hooks, rbac};
+use crate::graph;
 
 /// Arguments of `emit`.
 #[derive(Debug, clap::Args)]
@@ -29,9 +31,8 @@ enum Target {
     /// Not yet
     #[command(hide = true)]
     Flux(NotYet),
-    /// Not yet
-    #[command(hide = true)]
-    Hooks(NotYet),
+    /// Sync hooks that run `tidegate wait`, with account and role: for each block that health alone does not hold
+    Hooks(HooksArgs),
     /// Not yet
     #[command(hide = true)]
     Notifications(NotYet),
@@ -71,6 +72,21 @@ struct RbacArgs {
 }
 
 #[derive(Debug, clap::Args)]
+struct HooksArgs {
+    #[command(flatten)]
+    rules: RulesArgs,
+    /// The manifests that the rules are about: files, folders, or - for standard input
+    #[arg(long, required = true, value_name = "MANIFESTS")]
+    manifests: Vec<PathBuf>,
+    /// The image that the hooks run
+    #[arg(long, value_name = "IMAGE", default_value = concat!("tidegate:", env!("CARGO_PKG_VERSION")))]
+    image: String,
+    /// How long a hook waits where its rule has no `within`
+    #[arg(long, value_name = "DURATION", default_value = "24h")]
+    timeout: String,
+}
+
+#[derive(Debug, clap::Args)]
 struct RulesArgs {
     /// Rule files, or folders of them
     #[arg(required = true, value_name = "RULES")]
@@ -95,16 +111,16 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
     match &args.target {
         Target::ArgocdCm(args) => emit_argocd_cm(args, out),
         Target::Rbac(args) => emit_rbac(args, out),
+        Target::Hooks(args) => emit_hooks(args, out),
         Target::ArgocdCr(_) => not_yet("argocd-cr"),
         Target::Flux(_) => not_yet("flux"),
-        Target::Hooks(_) => not_yet("hooks"),
         Target::Notifications(_) => not_yet("notifications"),
         Target::Admission(_) => not_yet("admission"),
     }
 }
 
 fn not_yet(target: &str) -> anyhow::Result<Exit> {
-    bail!("`emit {target}` is not built yet; there are `emit argocd-cm` and `emit rbac`")
+    bail!("`emit {target}` is not built yet; there are `emit argocd-cm`, `emit hooks` and `emit rbac`")
 }
 
 fn load(args: &RulesArgs, out: &mut Out) -> anyhow::Result<Result<Loaded, Exit>> {
@@ -142,4 +158,23 @@ fn emit_rbac(args: &RbacArgs, out: &mut Out) -> anyhow::Result<Exit> {
     };
     out.print(&rbac(&loaded.rulebook, &loaded.sources, &options))?;
     Ok(Exit::FINE)
+}
+
+fn emit_hooks(args: &HooksArgs, out: &mut Out) -> anyhow::Result<Exit> {
+    let timeout = crate::syntax::parse_duration(&args.timeout)
+        .map_err(|(message, help)| anyhow::anyhow!("--timeout: {message}; {help}"))?;
+    let mut loaded = match load(&args.rules, out)? {
+        Ok(loaded) => loaded,
+        Err(exit) => return Ok(exit),
+    };
+    let format = args.rules.format.resolve(out);
+    let (platform, sound) = super::plan::platform(&args.manifests, &mut loaded, format, out)?;
+    let graph = graph::build(&loaded.rulebook, Some(&platform));
+    let options = HooksOptions { image: args.image.clone(), timeout: Duration::from_secs(timeout) };
+    let text = hooks(&loaded.rulebook, &loaded.sources, &graph.blocks, &options);
+    if text.is_empty() {
+        out.say("no block needs a hook: health holds them all\n");
+    }
+    out.print(&text)?;
+    Ok(if sound { Exit::FINE } else { Exit::FOUND })
 }

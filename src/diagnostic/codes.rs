@@ -73,6 +73,7 @@ codes! {
     213 WAITS_FOR_EVER "waits-for-ever" "a status on which Argo CD waits for ever"
     300 CYCLE "cycle" "what must come after what runs in a circle"
     301 WAVE_ORDER "wave-order" "a resource stands in an earlier wave than what it waits for"
+    302 NO_HOOK "no-hook" "a block that health alone does not hold, and no hook among the manifests that waits for it"
     400 YAML "yaml" "a manifest is not YAML or JSON as Kubernetes reads it"
     401 NOT_AN_OBJECT "not-an-object" "a document is not a Kubernetes object"
     402 YAML_ODDITY "yaml-oddity" "a manifest that is read, but perhaps not as it was meant"

@@ -1,15 +1,18 @@
 //! Emission: a rulebook as text for other systems, one file a target.
 //!
-//! In: a resolved [`Rulebook`](crate::rulebook::Rulebook). Out: Lua and an `argocd-cm` for Argo CD, roles for Kubernetes; the same
+//! In: a resolved [`Rulebook`](crate::rulebook::Rulebook). Out: Lua and an `argocd-cm` for Argo CD, hooks, roles for Kubernetes; the same
 //! bytes for the same rules.
 //! May not know: clusters, time, files (facts, engine, manifests, cluster, rehearse, cli).
 
 mod argocd_checks;
 mod argocd_cm;
+mod hooks;
 pub mod lua;
 mod rbac;
 mod used;
+mod yaml;
 
 pub use argocd_checks::has_check;
 pub use argocd_cm::{Options as ArgocdCmOptions, argocd_cm};
+pub use hooks::{Options as HooksOptions, hooks};
 pub use rbac::{Options as RbacOptions, rbac};

@@ -78,6 +78,21 @@ pub struct BlockMeans {
     pub place: Span,
     /// In the order of the condition.
     pub edges: Vec<EdgeMeans>,
+    /// The hook among the manifests that holds what health does not; none where none is needed, none is there or nothing is known.
+    pub hook: Option<FoundHook>,
+    /// The latest wave of the same application that the condition asks about: a hook in an earlier one would wait for ever.
+    pub sources_wave: Option<i64>,
+    /// Manifests are known.
+    pub known: bool,
+}
+
+/// A Sync hook that runs `tidegate wait` with the condition of a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundHook {
+    /// The Job's name.
+    pub name: Arc<str>,
+    /// Its wave.
+    pub wave: i64,
 }
 
 impl BlockMeans {
@@ -85,7 +100,13 @@ impl BlockMeans {
     #[must_use]
     pub fn hook_wave(&self) -> Option<i64> {
         let needed = self.edges.iter().any(|e| matches!(e.means, Means::Hook { .. }));
-        needed.then(|| i64::from(self.wave) - 1)
+        needed.then(|| self.hook.as_ref().map_or(i64::from(self.wave) - 1, |hook| hook.wave))
+    }
+
+    /// A hook is needed, and the manifests have none.
+    #[must_use]
+    pub fn lacks_hook(&self) -> bool {
+        self.known && self.works() && self.hook.is_none() && self.hook_wave().is_some()
     }
 
     /// Nothing is impossible about it.
@@ -99,9 +120,11 @@ impl BlockMeans {
     pub fn text(&self) -> String {
         let mut parts: Vec<String> = Vec::new();
         for edge in &self.edges {
-            let part = match (&edge.means, self.hook_wave()) {
-                (Means::Hook { why }, Some(wave)) => format!("hook in wave {wave}, since {why}"),
-                (means, _) => means.to_string(),
+            let part = match (&edge.means, self.hook_wave(), &self.hook) {
+                (Means::Hook { why }, Some(wave), Some(hook)) => format!("hook {} in wave {wave}, since {why}", hook.name),
+                (Means::Hook { why }, Some(wave), None) if self.known => format!("no hook in wave {wave}, though {why}"),
+                (Means::Hook { why }, Some(wave), None) => format!("hook in wave {wave}, since {why}"),
+                (means, ..) => means.to_string(),
             };
             if !parts.contains(&part) {
                 parts.push(part);
@@ -124,6 +147,16 @@ impl BlockMeans {
             let diagnostic = diagnostic.related(edge.place, format!("waits for `{}`", graph.short(&edge.what)));
             found.push(diagnostic.related(*place, format!("the wave of {what}")));
         }
+        let needing = self.edges.iter().find(|edge| matches!(edge.means, Means::Hook { .. }));
+        if let (true, Some(wave), Some(edge)) = (self.lacks_hook(), self.hook_wave(), needing) {
+            let message = format!("nothing holds wave {} for all that the rule asks: no hook waits for it", self.wave);
+            let Means::Hook { why } = &edge.means else { return found };
+            let help = format!(
+                "put a Sync hook into wave {wave} that runs `tidegate wait` with this condition; `tidegate emit hooks` prints it"
+            );
+            let diagnostic = Diagnostic::error(Code::NO_HOOK, self.place, message).help(help);
+            found.push(diagnostic.related(edge.place, format!("health alone does not do, since {why}")));
+        }
         found
     }
 }
@@ -145,7 +178,54 @@ impl Builder<'_> {
             // An annotation is one place.
             edges.iter_mut().for_each(|edge| edge.place = place);
         }
-        BlockMeans { rule: rule.name.clone(), application, wave: block.wave, place, edges }
+        let sources_wave = self.sources_wave(rule, &application);
+        let mut means = BlockMeans {
+            rule: rule.name.clone(),
+            application,
+            wave: block.wave,
+            place,
+            edges,
+            hook: None,
+            sources_wave,
+            known: self.platform.is_some(),
+        };
+        if means.hook_wave().is_some() {
+            means.hook = self.hook(rule, &means);
+        }
+        means
+    }
+
+    /// The latest wave of the application that a condition asks about.
+    fn sources_wave(&self, rule: &Rule, application: &Option<AppName>) -> Option<i64> {
+        let own = |object: &&Object| {
+            let app = object.application.as_ref().map(|app| app_name(self.rulebook, app));
+            app == *application && object.phase() == Some(Phase::Sync)
+        };
+        let objects = rule.terms.iter().flat_map(|term| self.chosen(&term.source).objects);
+        objects.filter(own).map(|object| object.wave).max()
+    }
+
+    /// The Sync hook of the application that waits for the rule's condition: not before what it waits for, and before what it holds.
+    fn hook(&self, rule: &Rule, means: &BlockMeans) -> Option<FoundHook> {
+        let waits = |object: &&Object| {
+            let app = object.application.as_ref().map(|app| app_name(self.rulebook, app));
+            let here = app == means.application && object.hook.hook && object.phase() == Some(Phase::Sync);
+            let early = means.sources_wave.is_some_and(|wave| object.wave < wave);
+            here && !early && object.wave < i64::from(means.wave) && self.waits_for(object, rule)
+        };
+        let mut hooks = self.platform?.objects.iter().filter(waits);
+        hooks.next().map(|hook| FoundHook { name: hook.name.clone(), wave: hook.wave })
+    }
+
+    /// Whether a Job waits for a rule's condition: the same words, whether or not names carry the Job's namespace.
+    fn waits_for(&self, object: &Object, rule: &Rule) -> bool {
+        let Some(command) = object.wait_command() else { return false };
+        let home = command.namespace.as_deref().unwrap_or(&object.namespace);
+        let plain = |text: &str| {
+            let words: Vec<&str> = text.split_whitespace().collect();
+            format!(" {}", words.join(" ")).replace(&format!(" {home}/"), " ")
+        };
+        plain(&command.condition) == plain(&rule.text)
     }
 
     /// The application of the rule's first named object, as manifests tell, else the rulebook's.
@@ -245,6 +325,13 @@ impl Builder<'_> {
                 };
             }
             Some(Phase::PreSync | Phase::Sync) => {}
+        }
+        if matches!(term.predicate, Predicate::Fails | Predicate::HasFailed | Predicate::Degraded) {
+            return Means::Impossible {
+                why: format!("when {name} has failed, the sync has failed too, and wave {} never begins", at.wave),
+                help: "let a rule that waits for success block the wave".to_owned(),
+                place: object.wave_place,
+            };
         }
         if is_application(object) {
             Means::Hook { why: "an Application shows its old health until it has seen the new commit".to_owned() }

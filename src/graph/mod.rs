@@ -39,6 +39,6 @@ mod select;
 mod show;
 
 pub use build::build;
-pub use means::{BlockMeans, EdgeMeans, Means, means};
+pub use means::{BlockMeans, EdgeMeans, FoundHook, Means, means};
 pub use model::{About, Branch, Edge, Graph, Node, Reason, Resource, RuleNote};
 pub use show::{GRAPH_VERSION, dot, json, mermaid, text};

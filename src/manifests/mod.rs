@@ -9,12 +9,14 @@ mod document;
 mod files;
 mod platform;
 mod scope;
+mod wait_hook;
 mod yaml;
 
 pub use argocd::{DeletePolicy, HookRead, Phase, WaveRead, delete_policies, read_hook, read_wave};
 pub use document::{Document, Manifests, read_text};
 pub use files::{ReadError, read, read_bounded, walk};
 pub use platform::{App, Application, Defaults, Object, Platform};
+pub use wait_hook::WaitCommand;
 pub use yaml::{YAML_ALIAS_BYTES_MAX, YAML_DEPTH_MAX, YamlError, parse as parse_yaml};
 
 /// A manifest file above this is not read.

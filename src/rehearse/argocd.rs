@@ -1,8 +1,8 @@
 //! A stand-in for Argo CD: full syncs in phases and waves, the status of Applications, refreshes and operations.
 //!
-//! A step begins when all of the one before is healthy by the health that the rules' kinds give, and, from the wave on that a rule
-//! blocks, when that rule's condition holds: as if a hook in the wave before ran `tidegate wait`. What it does not do: render, prune,
-//! compare fields, sync by itself, retry.
+//! A step begins when all of the one before is healthy by the health that the rules' kinds give. A block is held by that, and by the
+//! hooks that run `tidegate wait` among the manifests; where a rule needs one that is not there, the wave passes, as it would in a cluster.
+//! What it does not do: render, prune, compare fields, sync by itself, retry.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,8 +22,6 @@ use crate::rulebook::{AppName, HealthStatus};
 const WAVE_PAUSE: Duration = Duration::from_secs(2);
 /// How long Argo CD takes to see an operation or a refresh.
 const REACTION: Duration = Duration::from_millis(100);
-/// How often the wait hook looks again though nothing has changed.
-const LOOK_AGAIN: Duration = Duration::from_secs(15);
 /// Names in one line, at most.
 const NAMES_MAX: usize = 6;
 
@@ -85,10 +83,7 @@ impl ArgoCd {
             return Err(format!("no manifest belongs to {name}"));
         };
         if let Some(running) = &state.sync {
-            let what = running
-                .held
-                .clone()
-                .or_else(|| running.current.as_ref().map(|step| format!("it is in {}", step.name())));
+            let what = running.current.as_ref().map(|step| format!("it is in {}", step.name()));
             return Err(format!("a sync of {name} is running already: {}", what.unwrap_or_default()));
         }
         scene.say(Who::ArgoCd, format!("sync of {name} begins"), by);
@@ -164,7 +159,7 @@ impl App {
             Stage::Waits => self.await_health(scene, name, &mut sync),
             Stage::Next => self.next_step(scene, name, &mut sync),
         };
-        let done = sync.stage == Stage::Next && sync.steps.is_empty() && sync.held.is_none();
+        let done = sync.stage == Stage::Next && sync.steps.is_empty();
         if !done {
             self.sync = Some(sync);
             return moved;
@@ -227,7 +222,7 @@ impl App {
     /// The sync has failed: only its SyncFail hooks are still to come.
     fn fail(sync: &mut Sync, why: String) {
         sync.steps.clear();
-        (sync.stage, sync.held) = (Stage::Next, None);
+        sync.stage = Stage::Next;
         if sync.failed.is_none() && !sync.on_failure.is_empty() {
             let resources = std::mem::take(&mut sync.on_failure);
             sync.steps.push_back(Step { phase: Phase::SyncFail, wave: 0, resources });
@@ -236,34 +231,6 @@ impl App {
     }
 
     fn next_step(&self, scene: &mut Scene, name: &AppName, sync: &mut Sync) -> bool {
-        let Some(step) = sync.steps.front() else { return false };
-        // A block holds its wave and all that comes after it: later waves, and hooks after the sync.
-        let wave = if step.phase == Phase::PostSync { i64::MAX } else { step.wave };
-        let now = scene.now();
-        let held = match step.phase {
-            Phase::Sync | Phase::PostSync => scene.observer.held(name, wave, now),
-            Phase::PreSync | Phase::SyncFail => Vec::new(),
-        };
-        if let Some(failed) = held.iter().find(|held| held.failed) {
-            let why = format!("{} stays held, {}", step.name(), failed.why);
-            // The hook that would run `tidegate wait` in the wave before.
-            sync.failed_hooks.push(failed_hook("batch", "Job", "", &format!("wait-{}", failed.rule)));
-            Self::fail(sync, why);
-            return true;
-        }
-        if let Some(first) = held.first() {
-            let what = scene.shorter(&format!("{} is held until {}", step.name(), first.why));
-            if sync.held.as_ref() != Some(&what) {
-                scene.say(Who::ArgoCd, format!("{what} (rule {})", first.rule), "");
-                sync.held = Some(what);
-            }
-            if sync.look <= now {
-                sync.look = later(now, LOOK_AGAIN);
-                scene.after(LOOK_AGAIN, Timer::Application(name.clone()));
-            }
-            return false;
-        }
-        sync.held = None;
         let Some(step) = sync.steps.pop_front() else { return false };
         self.apply(scene, name, &step, sync);
         sync.hooks.extend(step.resources.iter().filter(|resource| resource.hook).cloned());
@@ -272,10 +239,12 @@ impl App {
     }
 
     fn apply(&self, scene: &mut Scene, name: &AppName, step: &Step, sync: &Sync) {
-        let (mut applied, mut unchanged, mut waits) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut applied, mut unchanged, mut waits, mut others) = (Vec::new(), Vec::new(), Vec::new(), 0_usize);
         for resource in &step.resources {
             let called = scene.name(&resource.place);
             match apply(scene, name, resource) {
+                // What no rule can ask about is only counted.
+                Ok(true) if scene.kind_of(&resource.place).is_none() && step.resources.len() > 1 => others += 1,
                 Ok(true) => applied.push(called.clone()),
                 Ok(false) => unchanged.push(called.clone()),
                 Err(why) => {
@@ -290,8 +259,12 @@ impl App {
             }
         }
         let mut parts = Vec::new();
-        if !applied.is_empty() {
-            parts.push(format!("{} applied", names(&applied)));
+        match (names(&applied), others) {
+            (named, 0) if !named.is_empty() => parts.push(format!("{named} applied")),
+            (named, 1) if !named.is_empty() => parts.push(format!("{named} and one more applied")),
+            (named, others) if !named.is_empty() => parts.push(format!("{named} and {others} more applied")),
+            (_, others) if others > 0 => parts.push(format!("{others} objects applied")),
+            _ => {}
         }
         if !unchanged.is_empty() {
             let what = if unchanged.len() == 1 { names(&unchanged) } else { format!("{} objects", unchanged.len()) };
@@ -330,7 +303,7 @@ impl App {
         let operation = match (&self.sync, &self.ended) {
             (Some(sync), _) => {
                 let step = sync.current.as_ref().map(Step::name).unwrap_or_default();
-                let message = sync.held.clone().unwrap_or_else(|| format!("waiting for healthy state of {step}"));
+                let message = format!("waiting for healthy state of {step}");
                 json!({"phase": "Running", "message": message, "startedAt": sync.started, "operation": {"sync": {"revision": self.revision}}})
             }
             (None, Some((phase, message, started, finished))) => json!({

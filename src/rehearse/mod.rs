@@ -10,6 +10,7 @@ pub mod apiserver;
 mod argocd;
 mod expect;
 mod explain;
+mod hooks;
 mod observer;
 mod operators;
 mod player;

@@ -9,10 +9,10 @@ use serde_json::Value as Json;
 
 use super::apiserver::{ApiServer, Stored};
 use super::scene::Place;
-use crate::engine::{Change, Gate, Listing, Reason, World, cannot_hold, condition, gates};
+use crate::engine::{Change, Listing, Reason, World, cannot_hold, condition};
 use crate::expr::{Interner, Truth};
 use crate::facts::{KindFields, Row};
-use crate::rulebook::{AppName, KindIx, ObjectRef, Rule, Rulebook};
+use crate::rulebook::{KindIx, ObjectRef, Rule, Rulebook};
 
 /// A world that follows the API server.
 pub struct Observer {
@@ -20,17 +20,6 @@ pub struct Observer {
     fields: BTreeMap<KindIx, KindFields>,
     world: World,
     interner: Interner,
-}
-
-/// A gate that holds a wave.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// The rule.
-    pub rule: Arc<str>,
-    /// What is missing, in words.
-    pub why: String,
-    /// It cannot open by itself: a run that it waits for has failed.
-    pub failed: bool,
 }
 
 impl Observer {
@@ -90,21 +79,9 @@ impl Observer {
         self.rulebook.rules.iter().cloned().chain(annotated).collect()
     }
 
-    /// What holds a wave of an application.
-    pub fn held(&self, app: &AppName, wave: i64, now: Timestamp) -> Vec<Held> {
-        let mut held = Vec::new();
-        for rule in self.rules().iter().filter(|rule| !rule.blocks.is_empty()) {
-            let closed = gates(&self.rulebook, &self.world, rule, now).0.into_iter();
-            let closed = closed.filter(|gate| gate.application.as_ref() == Some(app) && i64::from(gate.wave) <= wave);
-            held.extend(closed.filter(|gate| gate.open != Truth::True).map(|gate| self.describe(rule, &gate)));
-        }
-        held
-    }
-
-    fn describe(&self, rule: &Rule, gate: &Gate) -> Held {
-        let why = gate.reasons.iter().find(|reason| reason.truth != Truth::True);
-        let why = why.map_or_else(|| "nothing matches yet".to_owned(), said);
-        Held { rule: rule.name.clone(), why, failed: cannot_hold(&self.rulebook, &self.world, rule, gate.open) }
+    /// Whether a condition that is not true cannot become so until something runs again.
+    pub fn cannot_hold(&self, rule: &Rule, now: Timestamp) -> bool {
+        cannot_hold(&self.rulebook, &self.world, rule, condition(&self.rulebook, &self.world, rule, now).0)
     }
 
     /// Whether a rule's condition, read as states, holds; and why not.

@@ -22,6 +22,8 @@ pub enum Timer {
     Rolled(Place, u64),
     /// Argo CD looks at an Application.
     Application(AppName),
+    /// Hooks that run `tidegate wait` look again.
+    Hooks,
     /// Argo CD deletes a hook, if it is still the one with this uid.
     DeleteHook(Place, String),
 }

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::expect::{Expected, Pattern, PatternDeed};
 use super::scene::argo_namespace;
+use super::hooks::WaitHook;
 use super::sync::Resource;
 use crate::diagnostic::{Code, Diagnostic, Severity, Sources, Span};
 use crate::manifests::{App, Defaults, Object, Platform, read};
@@ -50,6 +51,8 @@ pub struct Script {
     pub steps: Vec<Step>,
     /// Conditions with `for`, which must be watched from the start.
     pub watched: Vec<Arc<Rulebook>>,
+    /// Jobs that run `tidegate wait`.
+    pub hooks: Vec<WaitHook>,
 }
 
 /// What happens or is expected at a time.
@@ -96,6 +99,7 @@ pub fn script(
         live: Vec::new(),
         steps: Vec::new(),
         watched: Vec::new(),
+        hooks: Vec::new(),
     };
     let named = scenario.manifests.iter().map(|name| (reader.folder.join(&name.node), name.span));
     let paths: Vec<(PathBuf, Span)> =
@@ -158,6 +162,7 @@ impl Reader<'_> {
         let mut hash = Sha256::new();
         for object in objects {
             hash.update(object.value.to_string());
+            self.hook(&object, script);
             match &object.application {
                 Some(app) => {
                     let namespace = if app.namespace.is_empty() { argo.as_str().into() } else { app.namespace.clone() };
@@ -169,6 +174,27 @@ impl Reader<'_> {
         }
         for byte in hash.finalize().iter().take(20) {
             let _ = write!(script.revision, "{byte:02x}");
+        }
+    }
+
+    /// A Job that runs `tidegate wait` will be asked what it waits for.
+    fn hook(&mut self, object: &Object, script: &mut Script) {
+        let Some(command) = object.wait_command() else { return };
+        let mut options = self.rules.options.clone();
+        options.default_namespace = Some(command.namespace.unwrap_or_else(|| object.namespace.to_string()));
+        let compiled = load_condition(self.rules.texts.iter().cloned(), &command.condition, &options);
+        let timeout = command.timeout.as_deref().map(crate::syntax::parse_duration);
+        let why = match (&compiled.rulebook, &timeout) {
+            (None, _) => compiled.diagnostics.first().map(|finding| finding.message.clone()).unwrap_or_default(),
+            (_, None) => "it has no `--timeout`".to_owned(),
+            (_, Some(Err((message, _)))) => format!("--timeout: {message}"),
+            (Some(_), Some(Ok(_))) => String::new(),
+        };
+        if let (Some(rulebook), Some(Ok(seconds))) = (compiled.rulebook.map(Arc::new), timeout) {
+            let place = Resource::new(object).place;
+            script.hooks.push(WaitHook { place, rulebook, timeout: Duration::from_secs(seconds) });
+        } else {
+            self.error(object.place, format!("what `{}` waits for cannot be asked: {why}", object.name), "");
         }
     }
 

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::apiserver::{ApiServer, Resource, Stored};
 use super::argocd::{self, ArgoCd};
+use super::hooks::Hooks;
 use super::observer::Observer;
 use super::operators::Operators;
 use super::scene::{Place, Scene, Timer, argo_namespace};
@@ -33,6 +34,7 @@ pub struct Stage {
     pub watchers: Vec<Observer>,
     argo: ArgoCd,
     operators: Operators,
+    hooks: Hooks,
     changes: mpsc::UnboundedReceiver<Stored>,
     /// Changes at the present moment.
     seen: (Timestamp, usize),
@@ -54,7 +56,8 @@ impl Stage {
         }
         let watchers = script.watched.iter().map(|rulebook| Observer::new(rulebook.clone())).collect();
         let (operators, witness) = (Operators::default(), Witness::default());
-        Stage { scene, witness, watchers, argo, operators, changes, seen: (Timestamp::MIN, 0) }
+        let hooks = Hooks::new(std::mem::take(&mut script.hooks));
+        Stage { scene, witness, watchers, argo, operators, hooks, changes, seen: (Timestamp::MIN, 0) }
     }
 
     /// Lets time pass, and everything in it happen. An error when it cannot pass, because something never rests.
@@ -85,9 +88,10 @@ impl Stage {
                 match timer {
                     Timer::Rolled(place, turn) => self.operators.rolled(&mut self.scene, &place, turn),
                     Timer::Application(app) => self.argo.look_at(&mut self.scene, &app),
+                    Timer::Hooks => self.hooks.look(),
                     Timer::DeleteHook(place, uid) => argocd::delete_hook(&mut self.scene, &place, Some(&uid)),
                 }
-            } else if !self.argo.settle(&mut self.scene) {
+            } else if !self.argo.settle(&mut self.scene) && !self.hooks.settle(&mut self.scene) {
                 return Ok(());
             }
         }
@@ -104,6 +108,7 @@ impl Stage {
         }
         self.scene.observer.hear(change, now);
         self.watchers.iter_mut().for_each(|watcher| watcher.hear(change, now));
+        self.hooks.hear(change, now);
         self.witness.hear(&mut self.scene, change);
         self.operators.hear(&mut self.scene, change);
         self.argo.hear(&mut self.scene, change);

@@ -109,10 +109,6 @@ pub struct Sync {
     pub on_failure: Vec<Resource>,
     /// Several steps or hooks: health is awaited between them.
     pub waits_for_health: bool,
-    /// What was said last about a held wave.
-    pub held: Option<String>,
-    /// When a held wave is looked at again.
-    pub look: Timestamp,
     /// Why it has failed, while its SyncFail hooks run.
     pub failed: Option<String>,
     /// Hooks that have failed, as the result names them.
@@ -156,8 +152,6 @@ impl Sync {
             hooks: Vec::new(),
             on_failure,
             waits_for_health,
-            held: None,
-            look: Timestamp::MIN,
             failed: None,
             failed_hooks: Vec::new(),
             started,

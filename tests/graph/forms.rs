@@ -46,7 +46,7 @@ fn a_small_platform_as_text() {
         notebook train
           then restart isvc fraud; rule reload  (r.tide:5)
       wave 4            isvc fraud
-        held until notebook train succeeds and size(notebook.status.results) > 0, by health of the notebook; hook in wave 3, since an expression must hold; rule reload  (r.tide:9)
+        held until notebook train succeeds and size(notebook.status.results) > 0, by health of the notebook; no hook in wave 3, though an expression must hold; rule reload  (r.tide:9)
         isvc fraud
           target of restart isvc fraud (rule reload)  (r.tide:6)
           after job prepare  (r.tide:16)
@@ -62,7 +62,7 @@ fn a_small_platform_as_text() {
         then  restart isvc fraud  (r.tide:6)
         then  notify validation-success "{notebook.metadata.name} \"done\""  (r.tide:7)
         else  notify validation-failure "not good enough"  (r.tide:8)
-        holds wave 4 of argocd/ml by health of the notebook; hook in wave 3, since an expression must hold  (r.tide:9)
+        holds wave 4 of argocd/ml by health of the notebook; no hook in wave 3, though an expression must hold  (r.tide:9)
 
     order
       isvc fraud after job prepare  (r.tide:16)
@@ -467,7 +467,7 @@ fn the_platform_of_the_corpus() {
       wave 4            cronjob weekly-anomaly-detector-training, cronjob weekly-predictive-analytics-training, notebook ensemble-anomaly-methods-validation
         held until notebook predictive-analytics-kserve-validation succeeds, by health of the notebook; rule when-24f9f4827f51  (r.tide:3)
       wave 5            notebook ai-driven-decision-making-validation, notebook hybrid-healing-workflows-validation, notebook rule-based-remediation-validation
-        held until every notebook in wave 3 succeeds and isvc anomaly-detector is healthy for 10m [4 in the manifests], by health of the notebook; hook in wave 4, since health does not say for how long; rule tier  (r.tide:5)
+        held until every notebook in wave 3 succeeds and isvc anomaly-detector is healthy for 10m [4 in the manifests], by health of the notebook; no hook in wave 4, though health does not say for how long; rule tier  (r.tide:5)
       wave 6            notebook inference-pipeline-setup-validation, notebook kserve-model-deployment-validation, notebook model-versioning-mlops-validation
       wave 7            4 × notebook
       wave 8            4 × notebook
@@ -480,7 +480,7 @@ fn the_platform_of_the_corpus() {
     rules
       tier
         when  every notebook in wave 3 succeeds and isvc anomaly-detector is healthy for 10m [4 in the manifests]  (r.tide:4)
-        holds wave 5 of openshift-gitops/self-healing-platform by health of the notebook; hook in wave 4, since health does not say for how long  (r.tide:5)
+        holds wave 5 of openshift-gitops/self-healing-platform by health of the notebook; no hook in wave 4, though health does not say for how long  (r.tide:5)
       when-24f9f4827f51
         when  notebook predictive-analytics-kserve-validation succeeds  (r.tide:3)
         then  restart isvc predictive-analytics  (r.tide:3)

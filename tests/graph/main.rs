@@ -20,7 +20,7 @@ mod means;
 
 use std::fmt::Write as _;
 
-use tidegate::diagnostic::Sources;
+use tidegate::diagnostic::{Code, Sources};
 use tidegate::graph::{self, Graph};
 use tidegate::manifests::{App, Defaults, Manifests, Platform, read_text};
 use tidegate::rulebook::{self, Options};
@@ -50,9 +50,10 @@ fn build(rules: &[(&str, &str)], streams: &[(&str, &str)]) -> Built {
 }
 
 /// One finding a paragraph: place, code, message, each further place, help.
+/// That a hook is missing is tested where means are; elsewhere the manifests are kept small.
 fn findings(built: &Built) -> String {
     let mut out = String::new();
-    for d in &built.graph.diagnostics {
+    for d in built.graph.diagnostics.iter().filter(|d| d.code != Code::NO_HOOK) {
         let place = |span| built.sources.place(span);
         writeln!(out, "{} {:?} {}: {}", place(d.span), d.severity, d.code, d.message).unwrap();
         for (span, text) in &d.related {

@@ -30,7 +30,7 @@ fn the_means_of_blocks() {
         ("notebook above succeeds", "nothing: notebook above is in wave 5"),
         (
             "notebook above succeeds and isvc served is healthy for 5m",
-            "nothing: notebook above is in wave 5; hook in wave 3, since health does not say for how long",
+            "nothing: notebook above is in wave 5; no hook in wave 3, though health does not say for how long",
         ),
         (
             "every notebook succeeds",
@@ -38,38 +38,40 @@ fn the_means_of_blocks() {
         ),
         ("job post succeeds", "nothing: job post is a PostSync hook, which runs after wave 4"),
         ("job failing succeeds", "nothing: job failing is a SyncFail hook, which runs after wave 4"),
-        ("job never succeeds", "hook in wave 3, since no sync applies it"),
-        ("isvc served is healthy for 10m", "hook in wave 3, since health does not say for how long"),
-        ("notebook below fails", "hook in wave 3, since a wave waits for success alone"),
+        ("job never succeeds", "no hook in wave 3, though no sync applies it"),
+        ("isvc served is healthy for 10m", "no hook in wave 3, though health does not say for how long"),
+        ("notebook below fails", "nothing: when notebook below has failed, the sync has failed too, and wave 4 never begins"),
         (
             "notebook below succeeds and size(notebook.status.results) > 0",
-            "health of the notebook; hook in wave 3, since an expression must hold",
+            "health of the notebook; no hook in wave 3, though an expression must hold",
         ),
         (
             "notebook below as a succeeds and then job sync as b succeeds",
-            "health of the notebook; health of the job; hook in wave 3, since one run must end after another",
+            "health of the notebook; health of the job; no hook in wave 3, though one run must end after another",
         ),
-        ("notebook below succeeds or notebook above succeeds", "hook in wave 3, since it need not hold in every case"),
+        ("notebook below succeeds or notebook above succeeds", "no hook in wave 3, though it need not hold in every case"),
         (
             "notebook below succeeds and not isvc served is degraded",
-            "health of the notebook; hook in wave 3, since it need not hold in every case",
+            "health of the notebook; no hook in wave 3, though it need not hold in every case",
         ),
         (
             "application argocd/child is healthy",
-            "hook in wave 3, since an Application shows its old health until it has seen the new commit",
+            "no hook in wave 3, though an Application shows its old health until it has seen the new commit",
         ),
-        ("isvc served is missing", "hook in wave 3, since health says nothing about what is missing"),
-        ("notebook elsewhere succeeds", "hook in wave 3, since no manifest makes it"),
-        ("notebook other/below succeeds", "hook in wave 3, since no manifest makes it"),
-        ("every job of cronjob nightly succeeds", "hook in wave 3, since only the cluster knows which runs are meant"),
+        ("isvc served is missing", "no hook in wave 3, though health says nothing about what is missing"),
+        ("notebook elsewhere succeeds", "no hook in wave 3, though no manifest makes it"),
+        ("notebook other/below succeeds", "no hook in wave 3, though no manifest makes it"),
+        ("every job of cronjob nightly succeeds", "no hook in wave 3, though only the cluster knows which runs are meant"),
     ];
     for (condition, expected) in cases {
         let rules = format!("{HEAD}rule r {{ when {condition}\n block wave 4 }}\n");
         let stream = objects(list).replace("name: child", "name: child\n  namespace: argocd");
         let built = build(&[("r.tide", &rules)], &[("m.yaml", &stream)]);
         assert_eq!(built.graph.blocks[0].text(), expected, "for {condition}");
-        let errors = built.graph.diagnostics.iter().filter(|d| d.code == Code::BLOCK).count();
-        assert_eq!(errors, expected.matches("nothing:").count(), "for {condition}");
+        let count = |code| built.graph.diagnostics.iter().filter(|d| d.code == code).count();
+        assert_eq!(count(Code::BLOCK), expected.matches("nothing:").count(), "for {condition}");
+        let lacks = !expected.contains("nothing:") && expected.contains("no hook");
+        assert_eq!(count(Code::NO_HOOK), usize::from(lacks), "for {condition}");
         let cycles = built.graph.diagnostics.iter().filter(|d| d.code == Code::CYCLE).count();
         assert_eq!(cycles, 0, "a block that cannot hold is not also a cycle: {condition}");
         let alone = build(&[("r.tide", &rules)], &[]);
@@ -107,7 +109,7 @@ fn a_block_that_holds_nothing() {
 fn another_application_is_held_by_a_hook() {
     let rules = format!("{HEAD}rule r {{ when job a succeeds\n block wave 3 of application argocd/other }}\n");
     let built = build(&[("r.tide", &rules)], &[("m.yaml", &objects("Job a 9"))]);
-    assert_eq!(built.graph.blocks[0].text(), "hook in wave 2, since it is of another application");
+    assert_eq!(built.graph.blocks[0].text(), "no hook in wave 2, though it is of another application");
     assert_eq!(findings(&built), "");
 }
 
@@ -155,4 +157,35 @@ fn annotations_are_rules() {
     "#);
     let never = build(&[("r.tide", &format!("{HEAD}honour annotations never\n"))], &[("m.yaml", &objects(ANNOTATED))]);
     assert_eq!((findings(&never).as_str(), never.graph.rules.len()), ("", 0));
+}
+
+/// A hook holds a block when it waits for the same words, not before what it waits for and before what it holds.
+#[test]
+fn a_hook_that_runs_tidegate_wait() {
+    let rules = format!("{HEAD}rule r {{ when notebook train succeeds and size(notebook.status.results) > 0\n block wave 4 }}\n");
+    let condition = "notebook train succeeds and size(notebook.status.results) > 0";
+    let hook = |wave: i32, phase: &str, condition: &str| {
+        let list = format!("NotebookValidationJob train 2\nInferenceService fraud 4\nJob gate {wave} argocd.argoproj.io/hook: {phase}");
+        let pod = serde_json::json!({"template": {"spec": {"containers": [
+            {"name": "wait", "image": "tidegate:1", "args": ["wait", condition, "--timeout=1h"]}
+        ]}}});
+        build(&[("r.tide", &rules)], &[("m.yaml", &format!("{}spec: {pod}\n", objects(&list)))])
+    };
+    let cases = [
+        (3, "Sync", condition, true),
+        (2, "Sync", condition, true),
+        (3, "Sync", "notebook  ml/train succeeds and size(notebook.status.results) > 0", true),
+        (1, "Sync", condition, false),
+        (4, "Sync", condition, false),
+        (3, "PreSync", condition, false),
+        (3, "Sync", "notebook train succeeds", false),
+    ];
+    for (wave, phase, condition, holds) in cases {
+        let built = hook(wave, phase, condition);
+        let block = &built.graph.blocks[0];
+        let found = block.hook.as_ref().map(|hook| (&*hook.name, hook.wave));
+        assert_eq!(found, holds.then_some(("gate", i64::from(wave))), "{phase} wave {wave}: {condition}");
+        let missing = built.graph.diagnostics.iter().filter(|d| d.code == Code::NO_HOOK).count();
+        assert_eq!(missing, usize::from(!holds), "{phase} wave {wave}: {condition}");
+    }
 }

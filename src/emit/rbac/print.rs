@@ -5,6 +5,7 @@ use std::fmt::{Result, Write as _};
 
 use super::Options;
 use super::grants::{Grant, Scope};
+use crate::emit::yaml::scalar;
 use crate::rulebook::Rulebook;
 
 /// Reasons that one right shows; the others are counted.
@@ -88,15 +89,4 @@ fn rule(out: &mut String, grant: &Grant) -> Result {
         writeln!(out, "    resourceNames: [{}]", names.join(", "))?;
     }
     writeln!(out, "    verbs: [{}]", grant.verbs.join(", "))
-}
-
-/// A YAML scalar: plain where nothing can read it as something else.
-fn scalar(text: &str) -> String {
-    let plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-./".contains(c))
-        && !matches!(
-            text.to_ascii_lowercase().as_str(),
-            "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n"
-        );
-    if plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }

@@ -49,6 +49,7 @@ pub fn json(graph: &Graph, sources: &Sources) -> String {
                 "edges": block.edges.iter().map(|edge| means(places, edge)).collect::<Vec<_>>(),
             });
             set(&mut value, "hookWave", block.hook_wave().map(Value::from));
+            set(&mut value, "hook", block.hook.as_ref().map(|hook| Value::from(&*hook.name)));
             value
         })
         .collect();
