@@ -188,7 +188,11 @@ impl Hook<'_> {
         writeln!(out, "  template:\n    metadata:\n      labels:\n        app.kubernetes.io/name: tidegate-wait")?;
         writeln!(out, "    spec:\n      restartPolicy: Never\n      serviceAccountName: {name}")?;
         out.push_str(POD_SECURITY);
-        writeln!(out, "      containers:\n        - name: wait\n          image: {}", serde_json::json!(self.options.image))?;
+        writeln!(
+            out,
+            "      containers:\n        - name: wait\n          image: {}",
+            serde_json::json!(self.options.image)
+        )?;
         writeln!(out, "          args:\n            - wait\n            - {}", serde_json::json!(self.rule.text))?;
         writeln!(out, "            - --timeout={}", duration(timeout))?;
         if own_kinds {
@@ -196,7 +200,10 @@ impl Hook<'_> {
         }
         out.push_str(CONTAINER);
         if own_kinds {
-            writeln!(out, "          volumeMounts:\n            - name: rules\n              mountPath: /etc/tidegate/rules")?;
+            writeln!(
+                out,
+                "          volumeMounts:\n            - name: rules\n              mountPath: /etc/tidegate/rules"
+            )?;
             writeln!(out, "              readOnly: true\n      volumes:\n        - name: rules")?;
             writeln!(out, "          configMap:\n            name: {name}")?;
         }

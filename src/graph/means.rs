@@ -121,8 +121,12 @@ impl BlockMeans {
         let mut parts: Vec<String> = Vec::new();
         for edge in &self.edges {
             let part = match (&edge.means, self.hook_wave(), &self.hook) {
-                (Means::Hook { why }, Some(wave), Some(hook)) => format!("hook {} in wave {wave}, since {why}", hook.name),
-                (Means::Hook { why }, Some(wave), None) if self.known => format!("no hook in wave {wave}, though {why}"),
+                (Means::Hook { why }, Some(wave), Some(hook)) => {
+                    format!("hook {} in wave {wave}, since {why}", hook.name)
+                }
+                (Means::Hook { why }, Some(wave), None) if self.known => {
+                    format!("no hook in wave {wave}, though {why}")
+                }
                 (Means::Hook { why }, Some(wave), None) => format!("hook in wave {wave}, since {why}"),
                 (means, ..) => means.to_string(),
             };

@@ -90,9 +90,18 @@ mod tests {
     #[test]
     fn commands() {
         let cases = [
-            (json!({"image": "tidegate:1", "args": ["wait", "job a succeeds", "--timeout=2h"]}), Some(("job a succeeds", Some("2h")))),
-            (json!({"image": "x", "command": ["/tidegate", "wait"], "args": ["--timeout", "1m", "job a fails"]}), Some(("job a fails", Some("1m")))),
-            (json!({"image": "x", "command": ["sh", "-c", "sleep 1; tidegate wait \"job a succeeds\" --timeout 5m && true"]}), Some(("job a succeeds", Some("5m")))),
+            (
+                json!({"image": "tidegate:1", "args": ["wait", "job a succeeds", "--timeout=2h"]}),
+                Some(("job a succeeds", Some("2h"))),
+            ),
+            (
+                json!({"image": "x", "command": ["/tidegate", "wait"], "args": ["--timeout", "1m", "job a fails"]}),
+                Some(("job a fails", Some("1m"))),
+            ),
+            (
+                json!({"image": "x", "command": ["sh", "-c", "sleep 1; tidegate wait \"job a succeeds\" --timeout 5m && true"]}),
+                Some(("job a succeeds", Some("5m"))),
+            ),
             (json!({"image": "x", "args": ["wait", "job a succeeds"]}), None),
             (json!({"image": "tidegate:1", "args": ["run"]}), None),
             (json!({"image": "tidegate:1"}), None),

@@ -47,11 +47,8 @@ pub struct Hooks {
 impl Hooks {
     /// Over an empty cluster.
     pub fn new(hooks: Vec<WaitHook>) -> Hooks {
-        let watched = |hook: WaitHook| Hook {
-            observer: Observer::new(hook.rulebook.clone()),
-            hook,
-            timed: String::new(),
-        };
+        let watched =
+            |hook: WaitHook| Hook { observer: Observer::new(hook.rulebook.clone()), hook, timed: String::new() };
         Hooks { hooks: hooks.into_iter().map(watched).collect(), stale: false }
     }
 

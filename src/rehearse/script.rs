@@ -11,8 +11,8 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use super::expect::{Expected, Pattern, PatternDeed};
-use super::scene::argo_namespace;
 use super::hooks::WaitHook;
+use super::scene::argo_namespace;
 use super::sync::Resource;
 use crate::diagnostic::{Code, Diagnostic, Severity, Sources, Span};
 use crate::manifests::{App, Defaults, Object, Platform, read};

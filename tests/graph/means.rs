@@ -40,7 +40,10 @@ fn the_means_of_blocks() {
         ("job failing succeeds", "nothing: job failing is a SyncFail hook, which runs after wave 4"),
         ("job never succeeds", "no hook in wave 3, though no sync applies it"),
         ("isvc served is healthy for 10m", "no hook in wave 3, though health does not say for how long"),
-        ("notebook below fails", "nothing: when notebook below has failed, the sync has failed too, and wave 4 never begins"),
+        (
+            "notebook below fails",
+            "nothing: when notebook below has failed, the sync has failed too, and wave 4 never begins",
+        ),
         (
             "notebook below succeeds and size(notebook.status.results) > 0",
             "health of the notebook; no hook in wave 3, though an expression must hold",
@@ -49,7 +52,10 @@ fn the_means_of_blocks() {
             "notebook below as a succeeds and then job sync as b succeeds",
             "health of the notebook; health of the job; no hook in wave 3, though one run must end after another",
         ),
-        ("notebook below succeeds or notebook above succeeds", "no hook in wave 3, though it need not hold in every case"),
+        (
+            "notebook below succeeds or notebook above succeeds",
+            "no hook in wave 3, though it need not hold in every case",
+        ),
         (
             "notebook below succeeds and not isvc served is degraded",
             "health of the notebook; no hook in wave 3, though it need not hold in every case",
@@ -61,7 +67,10 @@ fn the_means_of_blocks() {
         ("isvc served is missing", "no hook in wave 3, though health says nothing about what is missing"),
         ("notebook elsewhere succeeds", "no hook in wave 3, though no manifest makes it"),
         ("notebook other/below succeeds", "no hook in wave 3, though no manifest makes it"),
-        ("every job of cronjob nightly succeeds", "no hook in wave 3, though only the cluster knows which runs are meant"),
+        (
+            "every job of cronjob nightly succeeds",
+            "no hook in wave 3, though only the cluster knows which runs are meant",
+        ),
     ];
     for (condition, expected) in cases {
         let rules = format!("{HEAD}rule r {{ when {condition}\n block wave 4 }}\n");
@@ -162,10 +171,14 @@ fn annotations_are_rules() {
 /// A hook holds a block when it waits for the same words, not before what it waits for and before what it holds.
 #[test]
 fn a_hook_that_runs_tidegate_wait() {
-    let rules = format!("{HEAD}rule r {{ when notebook train succeeds and size(notebook.status.results) > 0\n block wave 4 }}\n");
+    let rules = format!(
+        "{HEAD}rule r {{ when notebook train succeeds and size(notebook.status.results) > 0\n block wave 4 }}\n"
+    );
     let condition = "notebook train succeeds and size(notebook.status.results) > 0";
     let hook = |wave: i32, phase: &str, condition: &str| {
-        let list = format!("NotebookValidationJob train 2\nInferenceService fraud 4\nJob gate {wave} argocd.argoproj.io/hook: {phase}");
+        let list = format!(
+            "NotebookValidationJob train 2\nInferenceService fraud 4\nJob gate {wave} argocd.argoproj.io/hook: {phase}"
+        );
         let pod = serde_json::json!({"template": {"spec": {"containers": [
             {"name": "wait", "image": "tidegate:1", "args": ["wait", condition, "--timeout=1h"]}
         ]}}});
