@@ -71,7 +71,7 @@ fn the_platform_of_the_corpus() {
 
 #[test]
 fn stand_ins_and_actions() {
-    for name in ["actions", "hooks", "annotations", "reopened"] {
+    for name in ["actions", "hooks", "annotations", "reopened", "missing"] {
         check(&format!("tests/rehearse/{name}.tide"), 0);
     }
 }

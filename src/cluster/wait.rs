@@ -14,7 +14,7 @@ use super::env::Env;
 use super::request::shortened;
 use super::resource::Resource;
 use super::watch::{Key, News, Watch};
-use crate::engine::{self, Change, Listing, Reason, World};
+use crate::engine::{self, Change, Listers, Listing, Reason, World};
 use crate::expr::{Interner, Truth};
 use crate::facts::Row;
 use crate::rulebook::{KindIx, ObjectRef, Rule, Rulebook};
@@ -104,11 +104,18 @@ fn watches(env: &Env, rulebook: &Rulebook, rule: &Rule, sender: &mpsc::Sender<(u
         let namespace = namespace.filter(|namespace| !namespace.is_empty());
         watched.insert((term.source.kind, term.source.object.clone(), namespace));
     }
-    let lists = rule.terms.iter().any(|term| term.source.is_listed());
-    if let Some(kind) = rulebook.kind_by_type("argoproj.io", "Application").filter(|_| lists) {
+    for term in &rule.terms {
         // What belongs to an application, its Application says.
-        let namespace = rulebook.application.as_ref().map(|app| app.namespace.clone());
-        watched.insert((kind, None, namespace));
+        match engine::listers(rulebook, &term.source) {
+            Listers::Nobody => {}
+            Listers::One(app) => {
+                watched.insert((app.kind, Some(app.clone()), Some(app.namespace)));
+            }
+            Listers::All => {
+                let kind = rulebook.kind_by_type("argoproj.io", "Application");
+                watched.extend(kind.map(|kind| (kind, None, None)));
+            }
+        }
     }
     let mut begun = Vec::new();
     for (kind_ix, object, namespace) in watched {

@@ -33,6 +33,7 @@ pub use dry_run::{Checks, DryRun, Effected, STEPS_MAX, Stage, Step, Supposition,
 pub use gate::{cannot_hold, condition, gates, timed};
 pub use index::{target, targets};
 pub use ledger::{Failure, Ledger, STATUS_INTERVAL, Tick, Would};
+pub use listed::{Listers, listers};
 pub use mark::Mark;
 pub use pace::Pace;
 pub use record::{

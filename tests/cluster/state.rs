@@ -98,3 +98,35 @@ async fn a_state_that_cannot_be_stored_is_shown() {
     assert!(stage.state().is_some());
     replica.stop().await;
 }
+
+/// An episode that goes on when tidegate is first installed is told; one that goes on when the state was lost is not told again.
+#[tokio::test(start_paused = true)]
+async fn episodes_are_told_at_an_installation_and_not_again_when_the_state_is_lost() {
+    const RULE: &str = "rule gone { when isvc absent is missing; then notify serving-missing \"it is not there\" }\n";
+    let told = ["InferenceService absent ServingMissing"];
+    let stage = Stage::new();
+    let one = stage.start("one", RULE);
+    seconds(30).await;
+    assert_eq!(stage.events("team"), told);
+    one.stop().await;
+    // The lease says that tidegate has run here.
+    stage.server.delete("v1", "ConfigMap", "tidegate", "tidegate-state-default").unwrap();
+    for event in stage.server.list("v1", "Event", Some("team")).unwrap() {
+        stage.server.delete("v1", "Event", "team", event["metadata"]["name"].as_str().unwrap()).unwrap();
+    }
+    for identity in ["two", "one"] {
+        let replica = stage.start(identity, RULE);
+        seconds(60).await;
+        assert_eq!(stage.events("team"), [""; 0]);
+        replica.stop().await;
+    }
+    // It comes and goes: another episode.
+    let two = stage.start("two", RULE);
+    seconds(30).await;
+    stage.isvc("absent");
+    seconds(5).await;
+    stage.server.delete("serving.kserve.io/v1beta1", "InferenceService", "team", "absent").unwrap();
+    seconds(5).await;
+    assert_eq!(stage.events("team"), told);
+    two.stop().await;
+}

@@ -86,3 +86,42 @@ async fn a_kind_that_the_cluster_lacks_is_waited_for() {
     assert!(what.contains("thing team/x succeeds") && what.contains("install the CRD of Thing"), "{what}");
     assert_eq!((took, said.len()), (100, 2), "{said:#?}");
 }
+
+/// What the Application lists and is not there yet is waited for, and one failed member ends it at once.
+#[tokio::test(start_paused = true)]
+async fn members_that_the_application_lists_are_waited_for() {
+    let stage = Stage::new();
+    let member = |name: &str| json!({"group": "batch", "version": "v1", "kind": "Job", "namespace": "team", "name": name, "syncWave": 3});
+    let metadata = json!({"name": "shop", "namespace": "argocd"});
+    stage.server.ensure_namespace("argocd").unwrap();
+    let status = json!({"resources": [member("one"), member("two")]});
+    let app =
+        json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": metadata, "status": status});
+    stage.server.put(app).unwrap();
+    let wave = json!({"argocd.argoproj.io/sync-wave": "3"});
+    stage.job_with("one", &wave);
+    stage.succeed("one");
+    let condition = "every job in wave 3 of application argocd/shop succeeds";
+    let tracked = |name: &str| json!({"argocd.argoproj.io/sync-wave": "3", "argocd.argoproj.io/tracking-id": format!("shop:batch/Job:team/{name}")});
+    stage.job_with("one", &tracked("one"));
+    let (ended, _, _) = waited(&stage, condition, 100).await;
+    let Waited::TimedOut(what) = ended else { panic!("{ended:?}") };
+    assert!(what.contains("two: application shop lists it, but it does not exist"), "{what}");
+
+    let play = async {
+        seconds(10).await;
+        stage.job_with("two", &tracked("two"));
+        seconds(10).await;
+        stage.succeed("two");
+    };
+    let (ended, ()) = tokio::join!(waited(&stage, condition, 3600), play);
+    assert_eq!((ended.0, ended.1), (Waited::Holds, 20));
+
+    let failed = json!({"type": "Failed", "status": "True", "lastTransitionTime": stage.now(), "reason": "BackoffLimitExceeded"});
+    stage.server.delete("batch/v1", "Job", "team", "two").unwrap();
+    stage.job_with("two", &tracked("two"));
+    stage.server.patch_status("batch/v1", "Job", "team", "two", json!({"failed": 1, "conditions": [failed]})).unwrap();
+    let (ended, took, _) = waited(&stage, condition, 3600).await;
+    assert!(matches!(&ended, Waited::Failed(why) if why.contains("two: failed")), "{ended:?}");
+    assert_eq!(took, 0);
+}
