@@ -1,7 +1,8 @@
 //! Objects that a kind's health could meet: its own fields, there or not, of the right type or of a wrong one; and objects that exist,
 //! changed at places that the kind reads.
 //!
-//! Not among them, since Lua cannot tell: a list where a map is expected, an empty map where a list is, numbers that are not whole.
+//! Not among them, since Lua cannot tell: a list where a map is expected, an empty map where a list is, a string beyond ASCII where a list is,
+//! numbers that are not whole.
 
 use std::collections::BTreeMap;
 
@@ -162,6 +163,8 @@ impl Maker {
             0 if shape.fields.is_empty() => json!({"x": 1}),
             1 if shape.is_leaf() && name != "*" => json!(["x"]),
             2 => Json::Null,
+            // How many characters a string has, where a list is expected, Lua cannot tell.
+            _ if shape.elements.is_some() => json!("x"),
             _ => self.scalar(dice, ""),
         }
     }
@@ -175,7 +178,8 @@ impl Maker {
                 _ => self.scalar(dice, name),
             };
         }
-        if let (Some(below), true) = (&shape.elements, shape.fields.is_empty() || dice.one_in(2)) {
+        // With both, it is a map whose keys are looked at too.
+        if let (Some(below), true) = (&shape.elements, shape.fields.is_empty()) {
             if matches!(name, "labels" | "annotations") || shape.fields.is_empty() && dice.one_in(12) {
                 let entry =
                     |dice: &mut Dice| (dice.pick(&self.words).clone(), self.value(dice, below, "*", wrong, typed));

@@ -166,6 +166,16 @@ impl L {
         }
     }
 
+    /// What is left of a condition where it is known that `no` does not hold.
+    pub(super) fn given_not(self, no: &L) -> L {
+        match self {
+            L::Any(terms) => L::any(terms.into_iter().filter(|term| term != no)),
+            L::All(terms) => L::all(terms.into_iter().map(|term| term.given_not(no))),
+            other if other == *no => L::False,
+            other => other,
+        }
+    }
+
     /// The contrary of a condition that is true or false.
     pub(super) fn negated(self) -> L {
         match self {

@@ -50,6 +50,24 @@ pub(super) struct Var {
     pub ty: Ty,
 }
 
+/// What a macro does with its variable, which is an element of a list or a key of a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Element {
+    /// Whatever.
+    Anything,
+    /// It is only asked for its fields.
+    Fields,
+    /// And what is no map is an error, so that a map's keys need not be tried: the helper hands in a table.
+    Object,
+}
+
+impl Element {
+    /// The helper for it among the two of a macro.
+    pub(super) fn helper(self, of_objects: &'static str, of_anything: &'static str) -> &'static str {
+        if self == Element::Object { of_objects } else { of_anything }
+    }
+}
+
 pub(super) struct Cx<'t> {
     pub lets: Vec<Let<'t>>,
     /// Bindings from here on are not visible: a `let` sees those before it.
@@ -67,6 +85,8 @@ pub(super) struct Cx<'t> {
     /// Variables that hold tables: by value, for those of the script itself.
     tables: BTreeMap<String, String>,
     table_names: BTreeSet<String>,
+    /// Variables of the script itself, outside of all macros.
+    root_names: BTreeSet<String>,
     names: BTreeSet<String>,
     pub helpers: BTreeSet<&'static str>,
     /// Functions that need open libraries, with the place of one use.
@@ -92,6 +112,7 @@ impl<'t> Cx<'t> {
             outs: vec![Vec::new()],
             tables: BTreeMap::new(),
             table_names: BTreeSet::from(["obj".to_owned()]),
+            root_names: BTreeSet::new(),
             names,
             helpers: BTreeSet::new(),
             open_libs: BTreeMap::new(),
@@ -132,6 +153,9 @@ impl<'t> Cx<'t> {
     }
 
     pub(super) fn push(&mut self, statement: S) {
+        if let (1, S::Local(name, _)) = (self.blocks.len(), &statement) {
+            self.root_names.insert(name.clone());
+        }
         if let Some(block) = self.blocks.last_mut() {
             block.push(statement);
         }
@@ -168,15 +192,17 @@ impl<'t> Cx<'t> {
     pub(super) fn function(
         &mut self,
         var: &str,
-        only_fields: bool,
+        of: Element,
         make: impl FnOnce(&mut Self) -> Option<Vec<S>>,
     ) -> Option<L> {
         let lua = self.fresh(var);
         self.vars.push(Var { name: var.to_owned(), lua: lua.clone(), ty: Ty::Dyn });
         let (made, mut body) = self.in_block(|cx| {
-            if only_fields {
+            if of == Element::Fields {
                 let table = cx.helper("fields", vec![L::name(&lua)]);
                 cx.push(S::Set(L::name(&lua), table));
+            }
+            if of != Element::Anything {
                 cx.table_names.insert(lua.clone());
             }
             make(cx)
@@ -297,6 +323,7 @@ impl<'t> Cx<'t> {
         match base {
             L::Dot(of, _) => table(of),
             L::At(of, key) => table(of) && key.is_literal(),
+            L::Name(name) => self.root_names.contains(name),
             _ => false,
         }
     }

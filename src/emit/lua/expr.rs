@@ -1,7 +1,7 @@
 //! Expressions to values.
 
 use super::code::{L, S};
-use super::cx::Cx;
+use super::cx::{Cx, Element};
 use super::value::{Opt, Out, Ty, Val};
 use crate::diagnostic::Span;
 use crate::expr::written;
@@ -260,13 +260,14 @@ impl Cx<'_> {
             _ => return self.refuse(e.span, "this macro has no Lua", ""),
         };
         if let Some(test) = test {
-            let test = self.three_valued(name, test)?;
-            let lua = self.helper("filter", vec![list.lua.clone(), test]);
+            let of = element(test, &name.node);
+            let test = self.three_valued(name, test, of)?;
+            let lua = self.helper(of.helper("filter", "filter_in"), vec![list.lua.clone(), test]);
             list = Val::maybe(lua, Ty::List, list.absent, list.hint);
         }
         if let Some(result) = result {
-            let only_fields = only_base(result, &name.node);
-            let make = self.function(&name.node, only_fields, |cx| {
+            let of = element(result, &name.node);
+            let make = self.function(&name.node, of, |cx| {
                 let made = cx.val(result)?;
                 Some(if made.total {
                     vec![S::Return(made.lua)]
@@ -274,23 +275,22 @@ impl Cx<'_> {
                     vec![S::If(vec![(made.guarded(), vec![S::Return(made.lua)])], None)]
                 })
             })?;
-            let lua = self.helper("map", vec![list.lua.clone(), make]);
+            let lua = self.helper(of.helper("map", "map_in"), vec![list.lua.clone(), make]);
             list = Val::maybe(lua, Ty::List, list.absent, list.hint);
         }
         Some(list)
     }
 
     /// A function that says true, false, or nil for an error.
-    pub(super) fn three_valued(&mut self, name: &Name, test: &Expr) -> Option<L> {
-        self.function(&name.node, only_base(test, &name.node), |cx| {
+    pub(super) fn three_valued(&mut self, name: &Name, test: &Expr, of: Element) -> Option<L> {
+        self.function(&name.node, of, |cx| {
             let (yes, no) = (cx.truth(test, true)?, cx.truth(test, false)?);
             if no == yes.clone().negated() {
                 return Some(vec![S::Return(yes)]);
             }
-            Some(vec![
-                S::If(vec![(yes, vec![S::Return(L::True)])], None),
-                S::If(vec![(no, vec![S::Return(L::False)])], None),
-            ])
+            // Where neither holds: `x and nil` is nil.
+            let unknown = L::All(vec![no.negated().given_not(&yes), L::Nil]);
+            Some(vec![S::Return(L::Any(vec![yes, unknown]))])
         })
     }
 }
@@ -302,8 +302,45 @@ fn concat(a: L, b: L) -> L {
     }
 }
 
+/// What a macro's body does with its variable.
+pub(super) fn element(body: &Expr, var: &str) -> Element {
+    match only_base(body, var) {
+        false => Element::Anything,
+        true if needs_fields(body, var) => Element::Object,
+        true => Element::Fields,
+    }
+}
+
+/// Whether an expression is an error, whatever else it reads, if its variable is a string.
+fn needs_fields(e: &Expr, var: &str) -> bool {
+    let is_var = |e: &Expr| matches!(&e.node, ExprNode::Ident(name) if name == var);
+    let needs = |e: &Expr| needs_fields(e, var);
+    match &e.node {
+        ExprNode::Select(base, _) => is_var(base) || needs(base),
+        // `has`, and optional steps, find nothing in a string and say so.
+        ExprNode::OptSelect(base, _) | ExprNode::OptIndex(base, _) => needs(base),
+        ExprNode::Has(inner) => match &inner.node {
+            ExprNode::Select(base, _) | ExprNode::OptSelect(base, _) => needs(base),
+            _ => false,
+        },
+        ExprNode::Index(base, key) => is_var(base) || needs(base) || needs(key),
+        // The one may decide whatever the other is.
+        ExprNode::Binary(BinaryOp::And | BinaryOp::Or, a, b) => needs(a) && needs(b),
+        ExprNode::Binary(_, a, b) => needs(a) || needs(b),
+        ExprNode::Not(a) | ExprNode::Neg(a) => needs(a),
+        ExprNode::Method(base, name, args) => match name.node.as_str() {
+            "or" | "orValue" | "optMap" | "optFlatMap" => needs(base),
+            _ => needs(base) || args.iter().any(needs),
+        },
+        ExprNode::Call(_, args) | ExprNode::List(args) => args.iter().any(needs),
+        ExprNode::Macro(_, range, ..) => needs(range),
+        ExprNode::Conditional(c, a, b) => needs(c) || (needs(a) && needs(b)),
+        _ => false,
+    }
+}
+
 /// Whether a variable is only ever asked for its fields.
-pub(super) fn only_base(e: &Expr, var: &str) -> bool {
+fn only_base(e: &Expr, var: &str) -> bool {
     let is_var = |e: &Expr| matches!(&e.node, ExprNode::Ident(name) if name == var);
     let every = |items: &[Expr]| items.iter().all(|item| only_base(item, var));
     match &e.node {

@@ -48,8 +48,80 @@ end
     Helper {
         name: "exists",
         uses: &["fields"],
-        text: r#"-- whether test holds for an element of a list, or a key of a map
+        text: r#"-- whether test holds for an element of a list
 local function exists(v, test)
+  for _, item in ipairs(fields(v)) do
+    if test(fields(item)) then return true end
+  end
+  return false
+end
+"#,
+    },
+    Helper {
+        name: "all",
+        uses: &["fields"],
+        text: r#"-- whether v is a list, and test holds for each element
+local function all(v, test)
+  if type(v) ~= "table" or v[1] == nil and next(v) ~= nil then return false end
+  for _, item in ipairs(v) do
+    if not test(fields(item)) then return false end
+  end
+  return true
+end
+"#,
+    },
+    Helper {
+        name: "exists_one",
+        uses: &["fields"],
+        text: r#"-- whether test holds for one element of a list alone; nil where that cannot be told
+local function exists_one(v, test)
+  if type(v) ~= "table" or v[1] == nil and next(v) ~= nil then return nil end
+  local count = 0
+  for _, item in ipairs(v) do
+    local holds = test(fields(item))
+    if holds == nil then return nil end
+    if holds then count = count + 1 end
+  end
+  return count == 1
+end
+"#,
+    },
+    Helper {
+        name: "filter",
+        uses: &["fields"],
+        text: r#"-- the elements of a list for which test holds; nil where test is, since it cannot be told
+local function filter(v, test)
+  if type(v) ~= "table" or v[1] == nil and next(v) ~= nil then return nil end
+  local kept = {}
+  for _, item in ipairs(v) do
+    local holds = test(fields(item))
+    if holds == nil then return nil end
+    if holds then kept[#kept + 1] = item end
+  end
+  return kept
+end
+"#,
+    },
+    Helper {
+        name: "map",
+        uses: &["fields"],
+        text: r#"-- what make gives for each element of a list; nil where it gives nothing for one
+local function map(v, make)
+  if type(v) ~= "table" or v[1] == nil and next(v) ~= nil then return nil end
+  local made = {}
+  for i, item in ipairs(v) do
+    made[i] = make(fields(item))
+    if made[i] == nil then return nil end
+  end
+  return made
+end
+"#,
+    },
+    Helper {
+        name: "exists_in",
+        uses: &["fields"],
+        text: r#"-- whether test holds for an element of a list, or a key of a map
+local function exists_in(v, test)
   for key, item in pairs(fields(v)) do
     if type(key) == "string" then item = key end
     if test(item) then return true end
@@ -59,10 +131,10 @@ end
 "#,
     },
     Helper {
-        name: "all",
+        name: "all_in",
         uses: &["fields"],
         text: r#"-- whether v is a list or map, and test holds for each element or key
-local function all(v, test)
+local function all_in(v, test)
   for key, item in pairs(fields(v)) do
     if type(key) == "string" then item = key end
     if not test(item) then return false end
@@ -72,10 +144,10 @@ end
 "#,
     },
     Helper {
-        name: "exists_one",
+        name: "exists_one_in",
         uses: &[],
         text: r#"-- whether test holds for one element or key alone; nil where that cannot be told
-local function exists_one(v, test)
+local function exists_one_in(v, test)
   if type(v) ~= "table" then return nil end
   local count = 0
   for key, item in pairs(v) do
@@ -89,10 +161,10 @@ end
 "#,
     },
     Helper {
-        name: "filter",
+        name: "filter_in",
         uses: &["items"],
-        text: r#"-- the elements for which test holds; nil where that cannot be told
-local function filter(v, test)
+        text: r#"-- the elements or keys for which test holds; nil where test is, since it cannot be told
+local function filter_in(v, test)
   local list = items(v)
   if list == nil then return nil end
   local kept = {}
@@ -106,10 +178,10 @@ end
 "#,
     },
     Helper {
-        name: "map",
+        name: "map_in",
         uses: &["items"],
-        text: r#"-- what make gives for each element; nil where it gives nothing for one
-local function map(v, make)
+        text: r#"-- what make gives for each element or key; nil where it gives nothing for one
+local function map_in(v, make)
   local list = items(v)
   if list == nil then return nil end
   local made = {}
@@ -184,9 +256,10 @@ end
         uses: &[],
         text: r#"-- a < b, for two numbers, strings or bools
 local function less(a, b)
-  if type(a) ~= type(b) then return false end
-  if type(a) == "boolean" then return not a and b end
-  return (type(a) == "number" or type(a) == "string") and a < b
+  local kind = type(a)
+  if kind ~= type(b) then return false end
+  if kind == "boolean" then return not a and b end
+  return (kind == "number" or kind == "string") and a < b
 end
 "#,
     },
@@ -195,9 +268,10 @@ end
         uses: &[],
         text: r#"-- a <= b, for two numbers, strings or bools
 local function at_most(a, b)
-  if type(a) ~= type(b) then return false end
-  if type(a) == "boolean" then return not a or b end
-  return (type(a) == "number" or type(a) == "string") and a <= b
+  local kind = type(a)
+  if kind ~= type(b) then return false end
+  if kind == "boolean" then return not a or b end
+  return (kind == "number" or kind == "string") and a <= b
 end
 "#,
     },
@@ -291,11 +365,10 @@ end
     Helper {
         name: "text",
         uses: &[],
-        text: r#"-- v in a message; path is what it was read from
+        text: r#"-- v in a message; path is what it was read from, where it is no text
 local function text(v, path)
-  if v == nil then return "<absent: " .. path .. ">" end
-  if type(v) ~= "table" then return tostring(v) end
-  return v[1] == nil and "<error: a map in a text>" or "<error: a list in a text>"
+  if v == nil or type(v) == "table" then return "<absent: " .. path .. ">" end
+  return tostring(v)
 end
 "#,
     },

@@ -208,9 +208,6 @@ fn shown(cx: &mut Cx<'_>, expr: &Expr) -> Option<L> {
         }
     }
     let value = cx.total(value);
-    if value.guard.is_empty() {
-        return Some(cx.helper("text", vec![value.lua]));
-    }
     let path = match value.absent.as_str() {
         "" => Some(cut(crate::syntax::print_expr(expr), PATH_BYTES_MAX)),
         known => known.strip_prefix("<absent: ").and_then(|rest| rest.strip_suffix('>')).map(str::to_owned),
@@ -218,7 +215,8 @@ fn shown(cx: &mut Cx<'_>, expr: &Expr) -> Option<L> {
     let Some(path) = path else {
         let value = cx.named(value);
         let missing = L::op("==", value.lua.clone(), L::Nil);
-        let text = cx.helper("text", vec![value.lua]);
+        let path = L::string(cut(crate::syntax::print_expr(expr), PATH_BYTES_MAX));
+        let text = cx.helper("text", vec![value.lua, path]);
         return Some(L::Any(vec![L::All(vec![missing, L::string(value.absent)]), text]));
     };
     Some(cx.helper("text", vec![value.lua, L::string(path)]))

@@ -3,7 +3,7 @@
 
 use super::code::{L, S};
 use super::cx::Cx;
-use super::expr::only_base;
+use super::expr::element;
 use super::value::{Ty, Val};
 use crate::syntax::tree::{BinaryOp, Expr, ExprNode, MacroOp, Name};
 
@@ -254,14 +254,16 @@ impl Cx<'_> {
         let list = self.val(range)?;
         let list = self.total(list);
         if op == MacroOp::ExistsOne {
-            let test = self.three_valued(name, body)?;
-            let call = self.helper("exists_one", vec![list.lua, test]);
+            let of = element(body, &name.node);
+            let test = self.three_valued(name, body, of)?;
+            let call = self.helper(of.helper("exists_one", "exists_one_in"), vec![list.lua, test]);
             return Some(if want { call } else { L::op("==", call, L::False) });
         }
         // `all` is true where the body is true of each, and false where it is false of one; `exists` the other way round.
-        let helper = if (op == MacroOp::All) == want { "all" } else { "exists" };
-        let only_fields = only_base(body, &name.node);
-        let test = self.function(&name.node, only_fields, |cx| Some(vec![S::Return(cx.truth(body, want)?)]))?;
+        let of = element(body, &name.node);
+        let helper =
+            if (op == MacroOp::All) == want { of.helper("all", "all_in") } else { of.helper("exists", "exists_in") };
+        let test = self.function(&name.node, of, |cx| Some(vec![S::Return(cx.truth(body, want)?)]))?;
         Some(self.helper(helper, vec![list.lua, test]))
     }
 
