@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use super::format::FormatArg;
 use super::rulebook::{self, RulebookArgs, has_errors};
 use super::{Exit, Format, Out, report};
-use crate::{diagnostic, lint};
+use crate::diagnostic::Severity;
+use crate::rulebook::{Compiled, Schemas, check_schemas};
+use crate::{diagnostic, lint, manifests};
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
@@ -15,6 +17,9 @@ pub struct Args {
     rules: Vec<PathBuf>,
     #[command(flatten)]
     rulebook: RulebookArgs,
+    /// CustomResourceDefinitions (files or folders): expressions are checked against their schemas; may be given several times
+    #[arg(long, value_name = "CRD")]
+    schema: Vec<PathBuf>,
     #[command(flatten)]
     format: FormatArg,
 }
@@ -26,8 +31,10 @@ pub struct Args {
 pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
     let format = args.format.resolve(out);
     let mut compiled = rulebook::compile(&args.rules, &args.rulebook)?;
+    let schemas = schemas(&args.schema, &mut compiled)?;
     if let Some(rulebook) = &compiled.rulebook {
         compiled.diagnostics.extend(lint::lint(rulebook, &compiled.trees));
+        compiled.diagnostics.extend(check_schemas(rulebook, &compiled.trees, &schemas));
         diagnostic::sort(&mut compiled.diagnostics);
     }
     let diagnostics = &compiled.diagnostics;
@@ -51,6 +58,23 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
         out.say(&format!("{}, no errors\n", words.collect::<Vec<_>>().join(", ")));
     }
     Ok(if has_errors(diagnostics) { Exit::FOUND } else { Exit::FINE })
+}
+
+/// Reads CustomResourceDefinitions; what cannot be read of them is told with the rest.
+fn schemas(paths: &[PathBuf], compiled: &mut Compiled) -> anyhow::Result<Schemas> {
+    let mut schemas = Schemas::default();
+    if paths.is_empty() {
+        return Ok(schemas);
+    }
+    let manifests = manifests::read(paths, &mut compiled.sources)?;
+    // A definition is read whatever is odd about it.
+    let errors = manifests.diagnostics.into_iter().filter(|d| d.severity == Severity::Error);
+    compiled.diagnostics.extend(errors);
+    let found = manifests.documents.iter().filter(|document| schemas.add(&document.object)).count();
+    if found == 0 {
+        anyhow::bail!("`--schema` names no CustomResourceDefinition");
+    }
+    Ok(schemas)
 }
 
 /// `1 rule`, `2 rules`.

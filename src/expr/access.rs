@@ -4,9 +4,13 @@ use std::sync::Arc;
 
 use super::compile::{Compiled, Compiler};
 use super::program::{Index, Node, Op, Select, SelectStep};
-use super::types::Type;
+use super::types::{Shape, Type};
+use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::syntax::tree::{Expr, ExprNode, Name};
+
+/// Fields that an error names.
+const FIELDS_SHOWN_MAX: usize = 12;
 
 impl Compiler<'_> {
     /// A run `a.b.?c.d` becomes one node.
@@ -52,6 +56,7 @@ impl Compiler<'_> {
         let field = match inner {
             Type::Any | Type::Dyn => inner,
             Type::Map(of) => *of,
+            Type::Object(shape) => self.known_field(&shape, &name.node, name.span)?,
             other => {
                 let message = format!("{} has no field `{}`", other.with_article(), name.node);
                 let mut diagnostic = Diagnostic::error(Code::EXPRESSION_TYPE, name.span, message);
@@ -64,6 +69,28 @@ impl Compiler<'_> {
             }
         };
         Some(if optional || was_optional { Type::optional(field) } else { field })
+    }
+
+    /// A field that a schema tells.
+    fn known_field(&mut self, shape: &Shape, name: &str, at: Span) -> Option<Type> {
+        if let Some(of) = shape.fields.get(name) {
+            return Some(of.clone());
+        }
+        if shape.open {
+            return Some(Type::Dyn);
+        }
+        let names = || shape.fields.keys().map(AsRef::as_ref);
+        let help = match nearest(name, names()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => {
+                let shown: Vec<String> = names().take(FIELDS_SHOWN_MAX).map(|name| format!("`{name}`")).collect();
+                let more = if shape.fields.len() > FIELDS_SHOWN_MAX { " and others" } else { "" };
+                format!("there are {}{more}", shown.join(", "))
+            }
+        };
+        let message = format!("the schema has no field `{name}` here");
+        self.error(Diagnostic::error(Code::SCHEMA, at, message).label("unknown field").help(help));
+        None
     }
 
     pub(super) fn index(&mut self, base: &Expr, key: &Expr, optional: bool, span: Span) -> Compiled {
@@ -81,6 +108,10 @@ impl Compiler<'_> {
             Type::Dyn if number(&key_kind) || key_kind.fits(&Type::String) => Type::Dyn,
             Type::List(of) if number(&key_kind) => *of,
             Type::Map(of) if key_kind.fits(&Type::String) => *of,
+            Type::Object(shape) if key_kind.fits(&Type::String) => match &key.node {
+                ExprNode::String(name) => self.known_field(&shape, name, key.span)?,
+                _ => Type::Dyn,
+            },
             other => {
                 let message = format!("{} has no element at {}", other.with_article(), key_kind.with_article());
                 return self.mismatch(key.span, message, span, &key_kind);

@@ -149,7 +149,7 @@ impl Compiler<'_> {
             Some(Type::Optional(_)) if function.name != "value" => {
                 diagnostic.help(format!("take the value out first: `{receiver}.orValue(…)`"))
             }
-            Some(Type::Dyn) if matches!(function.name, "hasValue" | "value") => {
+            Some(kind) if matches!(function.name, "hasValue" | "value") && !matches!(kind, Type::Optional(_)) => {
                 diagnostic.help(optional_help(args.first().copied(), name))
             }
             Some(Type::Dyn | Type::String) if function.name.starts_with("get") => {
@@ -262,7 +262,7 @@ impl Compiler<'_> {
         let element = match kind {
             Type::Any | Type::Dyn => kind,
             Type::List(of) => *of,
-            Type::Map(_) => Type::String,
+            Type::Map(_) | Type::Object(_) => Type::String,
             other => {
                 let message = format!("`{macro_name}` asks for a list or a map, not {}", other.with_article());
                 return self.mismatch(range.span, message, range.span, &other);

@@ -26,8 +26,20 @@ impl Program {
     /// As [`Program::compile`], with `let` bindings in sight. They hide variables of the same name.
     #[must_use]
     pub fn compile_with(expr: &Expr, vars: &[&str], lets: &Lets, diagnostics: &mut Vec<Diagnostic>) -> Option<Program> {
+        Program::compile_typed(expr, vars, &[], lets, diagnostics)
+    }
+
+    /// As [`Program::compile_with`], with what schemas say of the variables, in their order; of those beyond it nothing is known.
+    #[must_use]
+    pub fn compile_typed(
+        expr: &Expr,
+        vars: &[&str],
+        types: &[Type],
+        lets: &Lets,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<Program> {
         let mut compiler =
-            Compiler { vars, lets, locals: Vec::new(), diagnostics, level: 0, depth: 0, too_deep: false };
+            Compiler { vars, types, lets, locals: Vec::new(), diagnostics, level: 0, depth: 0, too_deep: false };
         let (root, kind) = compiler.node(expr)?;
         let depth = compiler.depth;
         let reads = reads::of(&root, lets);
@@ -40,6 +52,7 @@ pub(super) type Compiled = Option<(Node, Type)>;
 
 pub(super) struct Compiler<'c> {
     vars: &'c [&'c str],
+    types: &'c [Type],
     lets: &'c Lets,
     /// The macro variables around the current node, outermost first.
     pub(super) locals: Vec<(String, Type)>,
@@ -124,7 +137,8 @@ impl Compiler<'_> {
                 .then(|| (Node { op: Op::Let(at), span }, program.kind.clone()));
         }
         if let Some(slot) = self.vars.iter().position(|var| *var == name) {
-            return Some((Node { op: Op::Var(slot, Arc::from(name)), span }, Type::Dyn));
+            let kind = self.types.get(slot).cloned().unwrap_or(Type::Dyn);
+            return Some((Node { op: Op::Var(slot, Arc::from(name)), span }, kind));
         }
         let known: Vec<&str> = self.known_names();
         let mut diagnostic = Diagnostic::error(Code::UNKNOWN_NAME, span, format!("nothing here is called `{name}`"))
@@ -255,7 +269,7 @@ impl Compiler<'_> {
     fn comparison(&mut self, op: Comparison, a: &Expr, b: &Expr, span: Span) -> Compiled {
         let (x, y) = (self.node(a), self.node(b));
         let ((x, kx), (y, ky)) = (x?, y?);
-        let ordered = |k: &Type| !matches!(k, Type::List(_) | Type::Map(_) | Type::Optional(_));
+        let ordered = |k: &Type| !matches!(k, Type::List(_) | Type::Map(_) | Type::Object(_) | Type::Optional(_));
         let numbers = kx.is_number() && ky.is_number();
         if !numbers && !kx.fits(&ky) || !ordered(&kx) || !ordered(&ky) {
             return self.clash(op.sign(), (&kx, a), (&ky, b), span);
@@ -279,7 +293,7 @@ impl Compiler<'_> {
             Type::Any => true,
             Type::Dyn => Type::Dyn.fits(&kx),
             Type::List(of) => of.fits(&kx),
-            Type::Map(_) => kx.fits(&Type::String),
+            Type::Map(_) | Type::Object(_) => kx.fits(&Type::String),
             _ => false,
         };
         if !fits {

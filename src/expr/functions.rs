@@ -70,7 +70,7 @@ impl Arg {
             Arg::Any => true,
             // Whatever is in them.
             Arg::List => matches!(given, Type::List(_) | Type::Dyn | Type::Any),
-            Arg::Map => matches!(given, Type::Map(_) | Type::Dyn | Type::Any),
+            Arg::Map => matches!(given, Type::Map(_) | Type::Object(_) | Type::Dyn | Type::Any),
             Arg::Opt => matches!(given, Type::Optional(_) | Type::Any),
             _ => self.to_type().fits(given),
         }

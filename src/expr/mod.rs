@@ -47,5 +47,5 @@ pub use reads::{PathStep, ReadPath};
 pub use scope::Scope;
 pub use template::{TEXT_BYTES_MAX, Template, cut};
 pub use truth::Truth;
-pub use types::Type;
+pub use types::{Shape, Type};
 pub use value::Value;

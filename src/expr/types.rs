@@ -1,6 +1,8 @@
 //! What is known of a type before evaluation. Fields of objects are not known; literals and results of functions are.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// A static type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +31,17 @@ pub enum Type {
     Map(Box<Type>),
     /// Perhaps a value.
     Optional(Box<Type>),
+    /// An object whose fields a schema tells.
+    Object(Arc<Shape>),
+}
+
+/// The fields of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Those that are known.
+    pub fields: BTreeMap<Arc<str>, Type>,
+    /// Whether there may be others.
+    pub open: bool,
 }
 
 impl Type {
@@ -46,6 +59,7 @@ impl Type {
         match (self, other) {
             (Type::Any, _) | (_, Type::Any) => true,
             (Type::Dyn, other) | (other, Type::Dyn) => other.is_json(),
+            (Type::Object(_), Type::Object(_) | Type::Map(_)) | (Type::Map(_), Type::Object(_)) => true,
             (Type::List(a), Type::List(b)) | (Type::Map(a), Type::Map(b)) | (Type::Optional(a), Type::Optional(b)) => {
                 a.fits(b)
             }
@@ -112,6 +126,7 @@ impl fmt::Display for Type {
             Type::List(_) => "list",
             Type::Map(_) => "map",
             Type::Optional(_) => "optional",
+            Type::Object(_) => "object",
         })
     }
 }

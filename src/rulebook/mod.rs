@@ -9,10 +9,14 @@ mod fields;
 mod health;
 mod json;
 mod resolve;
+mod schema;
+mod typed;
 mod types;
 
 pub use annotations::rules_of;
 pub use health::{Health, HealthStatus, MESSAGE_BYTES_MAX, Run, health, health_by_rule, run_of};
 pub use json::{VERSION, to_json};
 pub use resolve::{Compiled, LIBRARY, Options, load, load_condition, resolve, rulebook_id};
+pub use schema::Schemas;
+pub use typed::check_schemas;
 pub use types::*;
