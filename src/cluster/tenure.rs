@@ -146,7 +146,11 @@ impl Controller {
             tracing::info!(object = %name, marks = state.settled.len(), "state loaded");
         }
         let now = self.env.clock.now();
-        self.rebuild(Ledger::new(rulebook, state), now);
+        let mut ledger = Ledger::new(rulebook, state);
+        if let Some(old) = &self.ledger {
+            ledger.world_mut().take_over(old.world());
+        }
+        self.rebuild(ledger, now);
         (self.tenure.phase, self.tenure.trouble, self.tenure.began) = (Phase::Loaded, None, began);
         self.tenure.used = true;
         self.tenure.stored = text.map(|text| (text, u64::MAX));

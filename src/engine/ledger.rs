@@ -103,6 +103,7 @@ impl Ledger {
         let (state, unsaved) = old.storable();
         let mut ledger = Ledger::new(rulebook, state);
         ledger.world.set_unsaved(unsaved);
+        ledger.world.take_over(old);
         ledger
     }
 

@@ -10,6 +10,7 @@ mod cause;
 mod condition;
 mod decide;
 mod dry_run;
+mod episodes;
 mod gate;
 mod index;
 mod judge;

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::cause::RunId;
 use super::condition::episode_key;
+use super::episodes::Watched;
 use super::index::targets;
 use super::listed::{Listed, listed};
 use super::missing::Missing;
@@ -78,7 +79,9 @@ pub struct World {
     /// What each Application lists, where rules ask for it.
     lists: BTreeMap<ObjectRef, Listed>,
     /// Kinds of which it must be remembered when an object came to a state.
-    episodic: BTreeSet<KindIx>,
+    pub(super) episodic: BTreeSet<KindIx>,
+    /// What this replica has seen of states itself.
+    pub(super) watched: Watched,
     /// Objects of which rules ask whether they are missing.
     pub(super) missing: Missing,
     /// Writes that are due or on their way, where rules limit their pace.
@@ -98,7 +101,7 @@ pub struct World {
     /// The latest end of a member that had finished as asked, by event with `every`.
     pub(super) finished_last: BTreeMap<Mark, Timestamp>,
     /// Counts changes of the state.
-    state_changes: u64,
+    pub(super) state_changes: u64,
     /// Notebooks on which the operator has left its own record.
     pub(super) operator_marks: BTreeSet<ObjectRef>,
 }
@@ -201,7 +204,7 @@ impl World {
                 let table = self.tables.entry(object.kind).or_default();
                 let gone = table.rows.remove(&(object.namespace, object.name));
                 if let Some(entry) = &gone {
-                    self.ended(entry);
+                    self.ended(entry, now);
                 }
                 gone.is_some()
             }
@@ -229,12 +232,12 @@ impl World {
         });
         let same = before.filter(|e| e.health.status == health.status && e.row.uid == row.uid).map(|e| e.since);
         if let Some(entry) = before.filter(|_| same.is_none()).cloned() {
-            self.ended(&entry);
+            self.ended(&entry, now);
         }
         let since = match (health.since, same) {
             (Some(since), _) => Some(since),
             (None, Some(since)) => since,
-            (None, None) => Some(self.began(kind_ix, &row.uid, health.status, now)),
+            (None, None) => Some(self.began(kind_ix, &row, health.status, now)),
         };
         self.note_annotations(rulebook, &object, &row);
         self.note_operator(rulebook, &object, Some(&row));
@@ -354,17 +357,8 @@ impl World {
         self.episodic = kinds;
     }
 
-    /// When an object came to a state: as remembered, else now.
-    fn began(&mut self, kind: KindIx, uid: &str, status: HealthStatus, now: Timestamp) -> Timestamp {
-        let key = episode_key(uid, status);
-        if !self.episodic.contains(&kind) {
-            return self.state.episodes.get(&key).copied().unwrap_or(now);
-        }
-        self.begin(key, now)
-    }
-
     /// Remembers since when an object is in its state, as far as there is room.
-    fn begin(&mut self, key: Mark, since: Timestamp) -> Timestamp {
+    pub(super) fn begin(&mut self, key: Mark, since: Timestamp) -> Timestamp {
         if let Some(since) = self.state.episodes.get(&key) {
             return *since;
         }
@@ -398,12 +392,6 @@ impl World {
         let before = self.state.episodes.len();
         self.state.episodes.retain(|key, _| live.contains(key));
         self.state_changes += u64::from(self.state.episodes.len() < before);
-    }
-
-    fn ended(&mut self, entry: &Entry) {
-        if self.state.episodes.remove(&episode_key(&entry.row.uid, entry.health.status)).is_some() {
-            self.state_changes += 1;
-        }
     }
 
     /// What the Applications list.

@@ -39,6 +39,8 @@ const OF_KSTATUS: &[&[&str]] = &[&["metadata", "generation"], &["status", "obser
 const OF_CONDITIONS: &[&str] = &["type", "status", "message"];
 /// As above.
 const OF_RUN_CONDITIONS: &[&str] = &["type", "status", "lastTransitionTime"];
+/// Where it matters since when an object is in its state: whether it changed while nobody looked.
+const OF_EPISODES: &[&str] = &["lastTransitionTime"];
 /// What an Event about a notebook says.
 const OF_NOTEBOOKS: &[&[&str]] =
     &[&["status", "message"], &["status", "retryCount"], &["status", "buildStatus", "message"]];
@@ -121,8 +123,12 @@ impl Fields<'_> {
     }
 
     fn rule(&mut self, rule: &Rule) {
+        let alone = rule.alternatives.iter().any(|alternative| alternative.events.is_empty());
         for term in &rule.terms {
             self.selection(&term.source);
+            if alone || term.lasting.is_some() {
+                add_each(&mut self.kind(term.source.kind).projection, &["status", "conditions"], OF_EPISODES);
+            }
         }
         let slots: Vec<Option<KindIx>> = rule
             .vars

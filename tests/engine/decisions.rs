@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
-use tidegate::engine::{Effect, Failure, Intent, WriteOp, writes};
+use tidegate::engine::{Effect, Failure, Intent, Ledger, WriteOp, writes};
 
 use crate::cluster::{Cluster, START};
 
@@ -120,4 +120,59 @@ fn refreshes_that_were_decided_at_different_times_are_one() {
     assert_eq!(rest.len(), 1, "{rest:?}");
     assert!(matches!(rest[0].effect, Effect::RefreshApplication { hard: false, .. }));
     assert_eq!(rest[0].firings.len(), 2);
+}
+
+const DEGRADED: &str = "rule trouble { when deployment d is degraded for 5m; then notify trouble \"d\" }";
+
+/// `since`: when its conditions last changed; none: they do not say.
+fn deployment(healthy: bool, since: Option<i64>) -> Json {
+    let mut progressing = json!({"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"});
+    if !healthy {
+        progressing = json!({"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"});
+    }
+    if let Some(minute) = since {
+        progressing["lastTransitionTime"] = json!(at(minute).to_string());
+    }
+    let ready = i32::from(healthy);
+    json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d", "uid": "the-same"}, "spec": {"replicas": 1},
+        "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": ready, "conditions": [progressing]}})
+}
+
+/// What a deployment does, by the minute; a leader that dies at `+3m`; when the notification comes.
+fn takes_over(moves: &[(i64, bool)], conditions_tell: bool, follower_watches: bool) -> Vec<i64> {
+    let mut leader = Cluster::new(DEGRADED).unwrap();
+    let mut follower = Cluster::new(DEGRADED).unwrap();
+    for (minute, healthy) in moves {
+        let object = deployment(*healthy, conditions_tell.then_some(*minute));
+        for cluster in [Some(&mut leader).filter(|_| *minute <= 3), Some(&mut follower)].into_iter().flatten() {
+            cluster.pass(at(*minute));
+            cluster.apply_json(object.clone());
+        }
+    }
+    leader.pass(at(3));
+    let mut ledger = Ledger::new(leader.rulebook(), leader.ledger.world().storable().0);
+    if follower_watches {
+        ledger.world_mut().take_over(follower.ledger.world());
+    }
+    follower.ledger = ledger;
+    follower.log.clear();
+    follower.pass(at(10));
+    follower.list();
+    let mut told = Vec::new();
+    for minute in 10..40 {
+        follower.pass(at(minute));
+        told.extend(std::mem::take(&mut follower.log).iter().map(|_| minute));
+    }
+    told
+}
+
+#[test]
+fn a_state_that_was_left_and_come_back_to_during_a_failover_lasts_anew() {
+    let again = [(0, true), (1, false), (4, true), (9, false)];
+    assert_eq!(takes_over(&again, true, false), [14], "its conditions tell");
+    assert_eq!(takes_over(&again, false, true), [14], "the follower saw it");
+    assert_eq!(takes_over(&again, true, true), [14]);
+    let still = [(0, true), (1, false)];
+    assert_eq!(takes_over(&still, true, false), [10], "the same episode goes on");
+    assert_eq!(takes_over(&still, false, true), [10]);
 }
