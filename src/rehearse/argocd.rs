@@ -11,12 +11,13 @@ use serde_json::{Map, Value as Json, json};
 
 use super::apiserver::Stored;
 use super::scene::{Place, Scene, Timer, argo_namespace};
-use super::status::{health_text, merge};
+use super::status::{health_text, known, merge};
 use super::sync::{Resource, Stage, Step, Sync, failed_hook};
 use super::timeline::Who;
 use crate::engine::later;
 use crate::manifests::{DeletePolicy, Phase};
-use crate::rulebook::{AppName, HealthStatus};
+use crate::rulebook::{AppName, Health, HealthStatus};
+use crate::syntax::tree::Predicate;
 
 /// Argo CD's pause between two waves (`ARGOCD_SYNC_WAVE_DELAY`).
 const WAVE_PAUSE: Duration = Duration::from_secs(2);
@@ -194,7 +195,7 @@ impl App {
                 continue;
             }
             let Some(live) = scene.get(&resource.place) else { return false };
-            let Some(health) = scene.health(&resource.place, &live) else { continue };
+            let Some(health) = awaited(scene, &resource.place, &live) else { continue };
             match health.status {
                 HealthStatus::Healthy => {}
                 HealthStatus::Degraded => {
@@ -252,9 +253,9 @@ impl App {
                     continue;
                 }
             }
-            let awaited = sync.waits_for_health && (resource.hook || !sync.steps.is_empty());
-            let health = scene.get(&resource.place).and_then(|live| scene.health(&resource.place, &live));
-            if awaited && health.is_some_and(|health| health.status != HealthStatus::Healthy) {
+            let waited_for = sync.waits_for_health && (resource.hook || !sync.steps.is_empty());
+            let health = scene.get(&resource.place).and_then(|live| awaited(scene, &resource.place, &live));
+            if waited_for && health.is_some_and(|health| health.status != HealthStatus::Healthy) {
                 waits.push(called);
             }
         }
@@ -286,7 +287,7 @@ impl App {
             missing += usize::from(live.is_none());
             let health = match &live {
                 None => HealthStatus::Missing,
-                Some(live) => scene.health(&resource.place, live).map_or(HealthStatus::Healthy, |health| health.status),
+                Some(live) => awaited(scene, &resource.place, live).map_or(HealthStatus::Healthy, |health| health.status),
             };
             worst = worse(worst, health);
             let (group, version) =
@@ -327,6 +328,16 @@ impl App {
         }
         patch(scene, name, json!({ "status": status }));
     }
+}
+
+/// The health that a sync waits for. What no rule reads, no stand-in moves and nothing has given a status is taken to do what it is there
+/// for: a rehearsal has no operator for it.
+fn awaited(scene: &Scene, place: &Place, live: &Json) -> Option<Health> {
+    let kind = scene.kind_of(place)?;
+    let told = live.get("status").and_then(Json::as_object).is_some_and(|status| !status.is_empty());
+    let played = known(place.group(), &place.kind, Predicate::Healthy, live, "").is_some();
+    let alone = !told && !played && !scene.observer.reads(kind) && scene.rulebook.kind(kind).is_some_and(|kind| !kind.runs);
+    if alone { None } else { scene.health(place, live) }
 }
 
 /// Argo CD's order of healths, from best to worst.

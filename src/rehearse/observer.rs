@@ -45,6 +45,11 @@ impl Observer {
         observer
     }
 
+    /// Whether a rule reads objects of a kind.
+    pub fn reads(&self, kind: KindIx) -> bool {
+        self.fields.contains_key(&kind)
+    }
+
     /// Takes a change in.
     pub fn hear(&mut self, change: &Stored, now: Timestamp) {
         self.follow(change, now);
