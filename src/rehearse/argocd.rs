@@ -287,7 +287,9 @@ impl App {
             missing += usize::from(live.is_none());
             let health = match &live {
                 None => HealthStatus::Missing,
-                Some(live) => awaited(scene, &resource.place, live).map_or(HealthStatus::Healthy, |health| health.status),
+                Some(live) => {
+                    awaited(scene, &resource.place, live).map_or(HealthStatus::Healthy, |health| health.status)
+                }
             };
             worst = worse(worst, health);
             let (group, version) =
@@ -336,7 +338,8 @@ fn awaited(scene: &Scene, place: &Place, live: &Json) -> Option<Health> {
     let kind = scene.kind_of(place)?;
     let told = live.get("status").and_then(Json::as_object).is_some_and(|status| !status.is_empty());
     let played = known(place.group(), &place.kind, Predicate::Healthy, live, "").is_some();
-    let alone = !told && !played && !scene.observer.reads(kind) && scene.rulebook.kind(kind).is_some_and(|kind| !kind.runs);
+    let alone =
+        !told && !played && !scene.observer.reads(kind) && scene.rulebook.kind(kind).is_some_and(|kind| !kind.runs);
     if alone { None } else { scene.health(place, live) }
 }
 
