@@ -125,7 +125,6 @@ fn the_dockerfile_copies_what_is_compiled() {
     // Benchmarks are named there, and cargo wants to see them.
     assert!(!manifest.contains("[[bench]]") || copied.contains(&"benches"));
     let mut folders = vec![root.join("src")];
-    let mut embedded = 0;
     while let Some(folder) = folders.pop() {
         for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
             if path.is_dir() {
@@ -137,12 +136,11 @@ fn the_dockerfile_copies_what_is_compiled() {
                 let file = path.parent().unwrap().join(file).canonicalize().unwrap();
                 let file = file.strip_prefix(root.canonicalize().unwrap()).unwrap().to_owned();
                 assert!(copied.iter().any(|folder| file.starts_with(folder)), "{} is not copied", file.display());
-                embedded += 1;
             }
         }
     }
     // The library is embedded by a macro that puts each file's path together (src/rulebook/resolve/library.rs).
-    assert!(embedded > 0 && ["grammar", "rules", "src"].iter().all(|folder| copied.contains(folder)));
+    assert!(["grammar", "rules", "src"].iter().all(|folder| copied.contains(folder)));
     // The last stage runs nothing and is nobody's root.
     let last = dockerfile.rsplit("\nFROM ").next().unwrap();
     assert!(

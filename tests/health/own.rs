@@ -85,3 +85,13 @@ fn strict_kinds_take_the_place_of_built_in_ones() {
     }
     assert!(seen >= 2, "{seen} strict kinds");
 }
+
+/// A kind without lines is read as kstatus reads any object.
+#[test]
+fn kinds_without_lines_are_read_as_kstatus_reads_any_object() {
+    let test = "kinds_without_lines_are_read_as_kstatus_reads_any_object";
+    let rules = "kind widget = example.org/v1 Widget (widgets)\n";
+    let book = loaded(vec![("widget.tide".to_owned(), rules.to_owned())]);
+    let counts = check(test, &book, &folder("tests/kinds_kstatus"));
+    assert!(counts["widget"] >= 15, "{counts:?}");
+}
