@@ -169,12 +169,12 @@ fn kstatus_reads_kinds_without_lines() {
         ("{}", "Healthy Resource is current"),
         (
             "{metadata: {name: x, generation: 2}, status: {observedGeneration: 1}}",
-            "Progressing generation is 2, but the latest observed generation is 1",
+            "Progressing Widget generation is 2, but latest observed generation is 1",
         ),
         ("status: {conditions: [{type: Reconciling, status: 'True', message: busy}]}", "Progressing busy"),
         ("status: {conditions: [{type: Stalled, status: 'True', message: stuck}]}", "Degraded stuck"),
         ("status: {conditions: [{type: Ready, status: 'False', message: soon}]}", "Progressing soon"),
-        ("status: {conditions: [{type: Ready, status: 'True', message: fine}]}", "Healthy Resource is current"),
+        ("status: {conditions: [{type: Ready, status: 'True', message: fine}]}", "Healthy Resource is Ready"),
         ("{metadata: {name: x, deletionTimestamp: '2026-03-01T08:00:00Z'}}", "Progressing Pending deletion"),
     ];
     for (text, expected) in cases {

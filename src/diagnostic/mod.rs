@@ -53,10 +53,14 @@ pub struct Source {
     pub text: Arc<str>,
 }
 
-/// All texts of one compilation, in the order in which they were given.
+/// The id of the first shared text: far above what a compilation has of its own.
+const SHARED_FIRST: u32 = 1 << 30;
+
+/// All texts of one compilation, in the order in which they were given; then those that all compilations share.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     files: Vec<Source>,
+    shared: &'static [Source],
 }
 
 impl Sources {
@@ -67,15 +71,29 @@ impl Sources {
         id
     }
 
+    /// Sets the texts that all compilations share: the same ones in all of them, so that their spans mean the same everywhere.
+    pub fn share(&mut self, shared: &'static [Source]) {
+        self.shared = shared;
+    }
+
     /// The text behind an id.
     #[must_use]
     pub fn get(&self, file: FileId) -> Option<&Source> {
-        self.files.get(file.0 as usize)
+        match file.0.checked_sub(SHARED_FIRST) {
+            Some(at) => self.shared.get(at as usize),
+            None => self.files.get(file.0 as usize),
+        }
     }
 
-    /// All texts with their ids, in order.
+    /// All texts with their ids, in order; the shared ones last.
     pub fn iter(&self) -> impl Iterator<Item = (FileId, &Source)> {
-        self.files.iter().enumerate().map(|(i, s)| (FileId(u32::try_from(i).unwrap_or(u32::MAX)), s))
+        let own = self.files.iter().zip(0..).map(|(source, at)| (FileId(at), source));
+        own.chain(self.shared.iter().zip(SHARED_FIRST..).map(|(source, at)| (FileId(at), source)))
+    }
+
+    /// The shared texts with their ids, in order.
+    pub fn shared(&self) -> impl Iterator<Item = (FileId, &'static Source)> + use<> {
+        self.shared.iter().zip(SHARED_FIRST..).map(|(source, at)| (FileId(at), source))
     }
 
     /// The words under a span; empty when the span is not of these sources.

@@ -100,7 +100,7 @@ pub fn health(kind: &Kind, object: &Value) -> Health {
 #[must_use]
 pub fn health_by_rule(kind: &Kind, object: &Value) -> Health {
     match &kind.health {
-        HealthRule::Kstatus => kstatus(object),
+        HealthRule::Kstatus => kstatus(&kind.kind, object),
         HealthRule::Lines(_) => by_lines(kind, object),
     }
 }
@@ -210,8 +210,9 @@ fn bounded(mut text: String) -> String {
     text
 }
 
-/// What kstatus makes of any object. Source: sigs.k8s.io/cli-utils `pkg/kstatus`, the generic part.
-fn kstatus(object: &Value) -> Health {
+/// What kstatus makes of any object. Source: sigs.k8s.io/cli-utils `pkg/kstatus/status`, `generic.go` and `status.go`: first the
+/// generation, then the first of Reconciling and Stalled that is True, then Ready.
+fn kstatus(kind: &str, object: &Value) -> Health {
     let number = |path: [&str; 2]| match object.at(path) {
         Some(Value::Int(i)) => Some(*i),
         _ => None,
@@ -219,18 +220,37 @@ fn kstatus(object: &Value) -> Health {
     let so = |status, message: String| Health { status, message: bounded(message), line: None, since: None };
     let generation = number(["metadata", "generation"]);
     if let Some((observed, wanted)) = number(["status", "observedGeneration"]).zip(generation).filter(|(o, w)| o != w) {
-        let message = format!("generation is {wanted}, but the latest observed generation is {observed}");
+        let message = format!("{kind} generation is {wanted}, but latest observed generation is {observed}");
         return so(HealthStatus::Progressing, message);
     }
-    let found = |name| {
-        let condition = condition(object, name)?;
-        let field = |key| condition.get(key).and_then(Value::as_str).unwrap_or("");
-        Some((field("status"), field("message").to_owned()))
+    let conditions = match object.at(["status", "conditions"]) {
+        Some(Value::List(conditions)) => conditions.as_ref(),
+        _ => &[],
     };
-    match (found("Reconciling"), found("Stalled"), found("Ready")) {
-        (Some(("True", message)), _, _) => so(HealthStatus::Progressing, message),
-        (_, Some(("True", message)), _) => so(HealthStatus::Degraded, message),
-        (_, _, Some(("False" | "Unknown", message))) => so(HealthStatus::Progressing, message),
-        _ => so(HealthStatus::Healthy, "Resource is current".to_owned()),
+    let first = |verdict: fn(&str, &str) -> Option<HealthStatus>| {
+        let found = conditions.iter().find_map(|c| Some((verdict(field(c, "type"), field(c, "status"))?, c)));
+        found.map(|(status, condition)| (status, field(condition, "message").to_owned()))
+    };
+    let standard = first(|name, status| match (name, status) {
+        ("Reconciling", "True") => Some(HealthStatus::Progressing),
+        ("Stalled", "True") => Some(HealthStatus::Degraded),
+        _ => None,
+    });
+    let ready = || {
+        first(|name, status| match (name, status) {
+            ("Ready", "True") => Some(HealthStatus::Healthy),
+            ("Ready", "False" | "Unknown") => Some(HealthStatus::Progressing),
+            _ => None,
+        })
+    };
+    match standard.or_else(ready) {
+        Some((HealthStatus::Healthy, _)) => so(HealthStatus::Healthy, "Resource is Ready".to_owned()),
+        Some((status, message)) => so(status, message),
+        None => so(HealthStatus::Healthy, "Resource is current".to_owned()),
     }
+}
+
+/// A text of a condition, or none.
+fn field<'v>(condition: &'v Value, key: &str) -> &'v str {
+    condition.get(key).and_then(Value::as_str).unwrap_or("")
 }

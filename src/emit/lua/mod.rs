@@ -58,7 +58,7 @@ pub fn script(kind: &KindDecl) -> Result<Script, Vec<Diagnostic>> {
     let mut text = heading(kind);
     let lines: Vec<Line<'_>> = kind.lines.iter().filter_map(Line::of).collect();
     if lines.is_empty() {
-        text.push_str(kstatus::BODY);
+        text.push_str(&kstatus::body(&kind.kind.node));
         return Ok(Script { text, open_libs: Vec::new() });
     }
     let steps = steps(&mut cx, &lines);

@@ -1,5 +1,11 @@
 //! The built-in library: the files of `rules/`, which hold one kind each, named after the file.
 
+use std::num::NonZeroUsize;
+use std::sync::LazyLock;
+
+use crate::diagnostic::{Diagnostic, FileId, Source, Sources};
+use crate::syntax::{self, tree};
+
 /// Name and text of each file, by name.
 macro_rules! files {
     ($($name:literal)*) => {
@@ -55,3 +61,60 @@ pub const LIBRARY: &[(&str, &str)] = files! {
     "workflow"
     "workload"
 };
+
+/// Most threads that parse the library.
+const THREADS_MAX: usize = 4;
+
+/// The library's texts, which all compilations share.
+static TEXTS: LazyLock<Vec<Source>> = LazyLock::new(|| {
+    let source = |(name, text): &(&'static str, &'static str)| Source { name: (*name).into(), text: (*text).into() };
+    LIBRARY.iter().map(source).collect()
+});
+
+/// The library is parsed once a process, when the first rules are loaded.
+static PARSED: LazyLock<Parsed> = LazyLock::new(parse);
+
+/// What came of the library's texts.
+pub(super) struct Parsed {
+    /// One tree a file, in order.
+    pub trees: Vec<tree::File>,
+    /// What is wrong with them; nothing, unless a file of the library was just broken.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// The library's texts, to be shared with a compilation's sources.
+pub(super) fn texts() -> &'static [Source] {
+    &TEXTS
+}
+
+/// The library's trees.
+pub(super) fn parsed() -> &'static Parsed {
+    &PARSED
+}
+
+/// By a few threads: at start, this is most of the work.
+fn parse() -> Parsed {
+    let mut sources = Sources::default();
+    sources.share(texts());
+    let ids: Vec<FileId> = sources.shared().map(|(id, _)| id).collect();
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS_MAX);
+    let part = |ids: &[FileId]| {
+        let mut diagnostics = Vec::new();
+        let trees = ids.iter().map(|id| syntax::parse(&sources, *id, &mut diagnostics)).collect();
+        Parsed { trees, diagnostics }
+    };
+    let mut parts = ids.chunks(ids.len().div_ceil(threads).max(1));
+    std::thread::scope(|scope| {
+        let first = parts.next().unwrap_or_default();
+        let begin = |ids| (ids, std::thread::Builder::new().spawn_scoped(scope, move || part(ids)));
+        let others: Vec<_> = parts.map(begin).collect();
+        let mut all = part(first);
+        for (ids, thread) in others {
+            // Where no thread is to be had, it is done here.
+            let found = thread.ok().and_then(|thread| thread.join().ok()).unwrap_or_else(|| part(ids));
+            all.trees.extend(found.trees);
+            all.diagnostics.extend(found.diagnostics);
+        }
+        all
+    })
+}

@@ -74,12 +74,12 @@ pub fn load(files: impl IntoIterator<Item = (String, String)>, options: &Options
     files.sort();
     let mut sources = Sources::default();
     let ids: Vec<FileId> = files.into_iter().map(|(name, text)| sources.add(name, text)).collect();
-    let library_ids: Vec<FileId> = LIBRARY.iter().map(|(name, text)| sources.add(*name, *text)).collect();
-    let mut diagnostics = Vec::new();
+    sources.share(library::texts());
+    let library = library::parsed();
+    let mut diagnostics = library.diagnostics.clone();
     let mut parse = |id: &FileId| syntax::parse(&sources, *id, &mut diagnostics);
     let mut trees: Vec<tree::File> = ids.iter().map(&mut parse).collect();
-    let library: Vec<tree::File> = library_ids.iter().map(&mut parse).collect();
-    let rulebook = resolve(&trees, &library, options, &sources, &mut diagnostics);
+    let rulebook = resolve(&trees, &library.trees, options, &sources, &mut diagnostics);
     diagnostic::sort(&mut diagnostics);
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let mut scenarios = Vec::new();
