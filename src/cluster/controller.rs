@@ -27,7 +27,7 @@ use super::store::Store;
 use super::tenure::Tenure;
 use super::watch::News;
 use super::writer::{Job, Order, Outcome, QUEUE_JOBS_MAX, Writer};
-use crate::engine::{Effect, Intent, Ledger, State, Would};
+use crate::engine::{Effect, ITEMS_MAX, Intent, Ledger, State, Would, item_count};
 use crate::facts::Row;
 use crate::rulebook::Rulebook;
 
@@ -275,12 +275,12 @@ impl Controller {
         let now = self.env.clock.now();
         let Some(ledger) = &mut self.ledger else { return };
         self.stale = false;
-        if self.pruned.elapsed() > Duration::from_secs(PRUNE_SECONDS) {
-            self.pruned = Instant::now();
-            ledger.prune(now);
-        }
         self.metrics.count(Id::Decisions, &[]);
         let tick = ledger.tick(now);
+        // When all is decided, so that nothing is forgotten that still waits.
+        if self.pruned.elapsed() > Duration::from_secs(PRUNE_SECONDS) && ledger.prune(now) {
+            self.pruned = Instant::now();
+        }
         self.wake = tick.wake;
         for would in tick.would {
             act::would(&self.metrics, &would);
@@ -344,6 +344,13 @@ impl Controller {
 
     fn loaded(&mut self, load: Load<Rulebook>) {
         match load {
+            Load::Good(rulebook, _) if item_count(&rulebook) > ITEMS_MAX => {
+                let count = item_count(&rulebook);
+                self.loaded(Load::Refused(vec![format!(
+                    "these rules have {count} events and actions, and no more than {ITEMS_MAX} can be remembered: split them into \
+                     two installations"
+                )]));
+            }
             Load::Good(rulebook, warnings) => {
                 let seconds = self.env.clock.now().as_second();
                 #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^53")]

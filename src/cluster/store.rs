@@ -14,11 +14,10 @@ use tokio::time::Instant;
 use super::request;
 use super::resource::Resource;
 use super::writer::{Live, Order, Place};
+use crate::engine::STATE_BYTES_MAX;
 
 /// Writes of the state are so far apart, at least.
 pub const WRITE_INTERVAL: Duration = Duration::from_secs(1);
-/// Longest state. A ConfigMap holds 1 MiB; the engine's own limits stay below this.
-pub const STATE_BYTES_MAX: usize = 1_000_000;
 /// The key of the ConfigMap that holds the state.
 pub const KEY: &str = "state.json";
 

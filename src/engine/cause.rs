@@ -114,6 +114,13 @@ pub fn items<'a>(rulebook: &'a Rulebook, rule: &'a Rule) -> impl Iterator<Item =
         .chain(branches(rule).map(|(branch, action)| action_item(rulebook, rule, branch, action)))
 }
 
+/// How many items a rulebook has at most: what is remembered of it grows with them.
+#[must_use]
+pub fn item_count(rulebook: &Rulebook) -> usize {
+    let rules: usize = rulebook.rules.iter().map(|rule| items(rulebook, rule).count()).sum();
+    rules + rulebook.fields().len() + 1
+}
+
 fn branch_word(branch: Branch) -> &'static str {
     match branch {
         Branch::Then => "then",

@@ -150,7 +150,7 @@ impl Context<'_> {
     fn judge(&self, term: &Term, cause: &Cause, run: &RunId) -> Judgement {
         let state = &self.world.state;
         let item = event_item(self.rulebook, self.rule, &term.text);
-        if state.is_dealt_with(item, run.ended) {
+        if state.is_over(item, run) {
             return Judgement::Over("long dealt with");
         }
         if let Some(how) = rule_settled(self.rulebook, self.world, self.rule, cause) {
@@ -262,5 +262,6 @@ fn how_text(how: How) -> &'static str {
         How::Superseded => "a later run took its place",
         How::Observed => "observed only",
         How::Left => "left to the job's own operator",
+        How::Said => "it was said",
     }
 }

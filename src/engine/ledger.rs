@@ -6,6 +6,7 @@ mod adopt;
 mod departed;
 mod due;
 mod outcome;
+mod prune;
 mod round;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::condition::{matches, members};
 use super::decide::{decide, rule_of};
 use super::index::{Index, Touched, blocks};
-use super::pace::{Reserved, patience_to_act};
+use super::pace::Reserved;
 use super::record::{annotation_notes, application_of, validation_event, wave_record};
 use super::{Change, Gate, Intent, Listing, Mark, RuleId, State, Unit, Verdict, World};
 use crate::rulebook::{AppName, KindIx, ObjectRef, Rulebook};
@@ -363,20 +364,6 @@ impl Ledger {
                 self.waves.insert(object);
             }
             settles.into_iter().for_each(|settle| self.settle(settle, now));
-        }
-    }
-
-    /// Drops what no decision needs any more. Only when nothing is dirty.
-    pub fn prune(&mut self, now: Timestamp) {
-        let longest = self.rulebook.rules.iter().map(|rule| patience_to_act(rule)).max().unwrap_or_default();
-        if self.dirty.is_empty() && self.kinds.iter().all(|kind| self.world.listing(*kind) != Listing::Pending) {
-            let items = self.adopted.clone();
-            let before = (self.world.state.settled.len(), self.world.state.items.len());
-            self.world.state.prune(&items, longest, now);
-            self.world.forget_episodes();
-            if before != (self.world.state.settled.len(), self.world.state.items.len()) {
-                self.world.touch_state();
-            }
         }
     }
 }

@@ -27,7 +27,7 @@ mod types;
 mod world;
 mod write;
 
-pub use cause::RunId;
+pub use cause::{RunId, item_count};
 pub use condition::{matches, members};
 pub use decide::{decide, rule_of};
 pub use dry_run::{Checks, DryRun, Effected, STEPS_MAX, Stage, Step, Supposition, at_rest, dry_run};
@@ -40,10 +40,13 @@ pub use pace::Pace;
 pub use record::{
     STATUS, SUMMARY, WAVE_COMPLETE, WAVE_FAILED, application_object, application_of, gates_key, notebook_kind,
 };
-pub use state::{BASELINE_RUNS_MAX, How, Settled, State};
+pub use state::{
+    ACTED_MAX, BASELINE_RUNS_MAX, DEPARTED_MAX, FIRED_MAX, How, ITEMS_MAX, Keep, LOADS_MAX, Load, NOTES_MAX,
+    SETTLED_KEEP, SETTLED_MAX, STATE_BYTES_MAX, Settled, State, TIMELESS_MAX,
+};
 pub use types::{
     BACKOFF_DEFAULT, BACKOFF_MAX, Branch, Cause, DEADLINE_DEFAULT, Effect, EventDraft, Firing, Gate, Intent,
     MEMBERS_MAX, RETRIES_DEFAULT, Reason, RuleId, Settle, Standing, Unit, Verdict, later,
 };
-pub use world::{Annotated, Attempt, BLOCK_WAVE, Change, Entry, Listing, TRIGGER, World};
+pub use world::{Annotated, Attempt, BLOCK_WAVE, CLOCK_SKEW, Change, EPISODES_MAX, Entry, Listing, TRIGGER, World};
 pub use write::{CAUSES, RULE, Write, WriteOp, writes};

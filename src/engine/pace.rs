@@ -17,7 +17,7 @@ use crate::rulebook::{HealthStatus, ObjectRef, Rule, Rulebook, Verb};
 /// A target that was acted on so recently is not yet looked at: its controller may not have seen the write.
 const SETTLING: Duration = Duration::from_secs(10);
 /// A target that is not healthy this long after its action no longer holds up `at most N at a time`.
-const BUSY_MAX: Duration = Duration::from_secs(60 * 60);
+pub(super) const BUSY_MAX: Duration = Duration::from_secs(60 * 60);
 
 /// What a firing counts for; nothing if its rule has no pace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -260,13 +260,10 @@ impl World {
     /// A write was done.
     pub(super) fn count(&mut self, pace: &Pace, now: Timestamp) {
         if let Some(acted) = pace.acted {
-            self.state.acted.insert(acted, now);
+            self.state.note_acted(acted, now);
         }
         if let Some((key, most)) = pace.fired {
-            let fired = self.state.fired.entry(key).or_default();
-            fired.push(now);
-            let over = fired.len().saturating_sub(usize::try_from(most).unwrap_or(usize::MAX));
-            fired.drain(..over);
+            self.state.note_fired(key, most, now);
         }
     }
 }

@@ -220,7 +220,7 @@ pub fn validation_event(
     let mark = mark(&run.id());
     if state.settled.contains_key(&mark)
         || earlier.iter().any(told)
-        || state.is_dealt_with(validation_item(rulebook), run.ended)
+        || state.is_over(validation_item(rulebook), run)
         || state.is_baseline(validation_item(rulebook), run)
     {
         return None;
@@ -312,7 +312,7 @@ pub fn annotation_notes(rulebook: &Rulebook, world: &World, object: &ObjectRef, 
         let event =
             EventDraft { mark, notification: None, reason: reason.to_owned(), message, warning: true, time: now };
         let (on, pace) = (object.clone(), Pace::default());
-        Settle { marks: vec![mark], how: How::Done, timeless: true, on, event: Some(event), pace }
+        Settle { marks: vec![mark], how: How::Said, timeless: false, on, event: Some(event), pace }
     };
     notes
         .into_iter()

@@ -1,4 +1,9 @@
 //! The state of one rulebook: what records cannot hold. Kept in one small ConfigMap; losing it makes now the baseline.
+//!
+//! INVARIANT: everything in it has a hard limit, and all at their limits still fit into [`STATE_BYTES_MAX`].
+
+mod prune;
+mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,20 +13,34 @@ use serde::{Deserialize, Serialize};
 
 use super::Mark;
 use super::cause::RunId;
+pub use prune::Keep;
+pub use stored::STATE_BYTES_MAX;
+
 use super::world::{CLOCK_SKEW, plus};
 
-/// The form of the JSON below.
-pub const STATE_VERSION: u32 = 1;
 /// Runs named one by one in all baselines together, at most.
 pub const BASELINE_RUNS_MAX: usize = 4_000;
-/// Settled marks kept, at most: the oldest go first. A ConfigMap holds 1 MiB.
+/// Baselines, at most: the two oldest become one.
+pub const LOADS_MAX: usize = 100;
+/// (rule, action) and (rule, event) items, at most. Rules with more are refused by the controller.
+pub const ITEMS_MAX: usize = 20_000;
+/// Settled marks of causes that tell their time, at most: what is older is then given up, and said to be.
 pub const SETTLED_MAX: usize = 6_000;
-/// Settled marks are kept this long at least, and twice the longest deadline of the rules.
+/// Settled marks are kept this long at least, and twice the longest that a rule may wait.
 pub const SETTLED_KEEP: Duration = Duration::from_secs(48 * 60 * 60);
+/// Settled marks of causes that do not tell their time, at most: the oldest go first, and then objects of their age count as dealt with.
+pub const TIMELESS_MAX: usize = 1_500;
+/// Marks of what is said once, at most: the oldest go first, and then it may be said again.
+pub const NOTES_MAX: usize = 500;
+/// Last writes by rule and target, at most: the oldest go first, and with them a cooldown.
+pub const ACTED_MAX: usize = 500;
+/// Times of firings of all rules with `at most N per D`, at most: the oldest go first.
+pub const FIRED_MAX: usize = 500;
+/// Events with `every` of which departures are remembered, at most: the oldest go first.
+pub const DEPARTED_MAX: usize = 500;
 
 /// How a firing ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum How {
     /// The write was done.
     Done,
@@ -39,17 +58,18 @@ pub enum How {
     Observed,
     /// The object's own operator acts on it.
     Left,
+    /// No firing: an Event that is said once.
+    Said,
 }
 
 /// A mark that is dealt with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settled {
-    /// When.
+    /// When, in whole seconds.
     pub at: Timestamp,
     /// How it ended.
     pub how: How,
     /// The cause has no time, so the mark stays as long as there is room.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub timeless: bool,
 }
 
@@ -62,6 +82,7 @@ pub struct Load {
     /// When it was.
     pub at: Timestamp,
     /// Later runs that were there already, one by one; those that an earlier load names are not named again.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty", with = "stored::marks")]
     pub runs: BTreeSet<Mark>,
     /// Runs that do not tell when they ended are baseline if their object was created by then: there were too many to name them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,6 +109,7 @@ pub struct State {
     /// Loads, oldest first.
     pub loads: Vec<Load>,
     /// (rule, action) and (rule, event) items, by hash: index of the load that first had them.
+    #[serde(with = "stored::items")]
     pub items: BTreeMap<Mark, usize>,
     /// Firings that are dealt with.
     pub settled: BTreeMap<Mark, Settled>,
@@ -97,25 +119,20 @@ pub struct State {
     pub acted: BTreeMap<Mark, Timestamp>,
     /// Causes up to this time are dealt with, though their marks are no longer kept.
     pub dealt_until: Option<Timestamp>,
+    /// The same for runs that do not tell when they ended: those of objects that were created by then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dealt_created: Option<Timestamp>,
     /// Recent firings of rules with `at most N per D`, by hash of the rule.
     pub fired: BTreeMap<Mark, Vec<Timestamp>>,
     /// When the last had finished of those that had when a member went away that had not, by (rule, event with `every`).
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub departed: BTreeMap<Mark, Timestamp>,
     /// Items that were there when a lost state began anew and whose kinds had not been listed yet: they share its baseline.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", with = "stored::marks")]
     pub early: BTreeSet<Mark>,
     /// No state was lost: nothing has ever run here.
     #[serde(skip)]
     fresh: bool,
-}
-
-/// The stored form.
-#[derive(Serialize, Deserialize)]
-struct Stored<S> {
-    version: u32,
-    #[serde(flatten)]
-    state: S,
 }
 
 impl State {
@@ -123,26 +140,6 @@ impl State {
     #[must_use]
     pub fn fresh() -> State {
         State { fresh: true, ..State::default() }
-    }
-
-    /// The JSON that is stored; the same state gives the same bytes.
-    ///
-    /// # Errors
-    /// None that a state can cause.
-    pub fn to_json(&self) -> Result<String, serde_json::Error> {
-        serde_json::to_string(&Stored { version: STATE_VERSION, state: self })
-    }
-
-    /// Reads what [`State::to_json`] wrote.
-    ///
-    /// # Errors
-    /// Says what is wrong with a text that is not a state, or of a version that this program does not know.
-    pub fn from_json(text: &str) -> Result<State, String> {
-        let stored: Stored<State> = serde_json::from_str(text).map_err(|error| format!("not a state: {error}"))?;
-        if stored.version != STATE_VERSION {
-            return Err(format!("state version {} is not {STATE_VERSION}", stored.version));
-        }
-        Ok(stored.state)
     }
 
     /// Whether a run was there when an item was first loaded. An item that was never loaded has no baseline yet: everything is.
@@ -186,7 +183,10 @@ impl State {
             return;
         }
         if self.items.is_empty() && !self.fresh {
-            self.early.clone_from(all);
+            self.early = all.iter().copied().take(ITEMS_MAX).collect();
+        }
+        if self.items.len() + self.early.len() + new.len() > ITEMS_MAX {
+            self.keep_items(all);
         }
         let (early, later): (Vec<Mark>, Vec<Mark>) = new.into_iter().partition(|item| self.early.contains(item));
         for item in &early {
@@ -198,9 +198,11 @@ impl State {
                 let index = self.loads.len();
                 // What the first of the two names needs no name in the second.
                 self.loads.push(Load { episodes, runs: std::mem::take(&mut load.runs), ..load.clone() });
-                self.items.extend(new.into_iter().map(|item| (item, index)));
+                let room = ITEMS_MAX.saturating_sub(self.items.len() + self.early.len());
+                self.items.extend(new.into_iter().take(room).map(|item| (item, index)));
             }
         }
+        self.merge_loads();
     }
 
     /// The runs that have ended, as a baseline: the old ones by their time, the others by name as far as there is room.
@@ -209,8 +211,7 @@ impl State {
         let known = |run: &RunId| self.loads.iter().any(|load| load.runs.contains(&run.mark()));
         let recent = finished.iter().filter(|run| run.ended.is_none_or(|ended| ended > old) && !known(run));
         let (mut timed, mut timeless): (Vec<&RunId>, Vec<&RunId>) = recent.partition(|run| run.ended.is_some());
-        let named: usize = self.loads.iter().map(|load| load.runs.len()).sum();
-        let room = BASELINE_RUNS_MAX.saturating_sub(named);
+        let room = BASELINE_RUNS_MAX.saturating_sub(self.named());
         let mut load = Load { until: Some(old), at: now, ..Load::default() };
         if timed.len() + timeless.len() > room {
             load.created = timeless.iter().filter_map(|run| run.created).max();
@@ -223,59 +224,27 @@ impl State {
         load
     }
 
-    /// Marks firings as dealt with; a mark that is settled stays as it is. `timeless`: their cause has no time of its own.
-    pub fn settle(&mut self, marks: impl IntoIterator<Item = Mark>, how: How, timeless: bool, now: Timestamp) {
-        for mark in marks {
-            self.settled.entry(mark).or_insert(Settled { at: now, how, timeless });
-        }
-    }
-
-    /// Drops what no decision needs any more: items and loads of rules that are gone, marks past their time. To be called only
-    /// when everything has been decided at `now`, since causes older than what is dropped count as dealt with.
-    pub fn prune(&mut self, items: &BTreeSet<Mark>, deadline_longest: Duration, now: Timestamp) {
-        self.items.retain(|item, _| items.contains(item));
-        self.departed.retain(|item, _| items.contains(item));
-        self.drop_loads();
-        let keep = SETTLED_KEEP.max(deadline_longest.saturating_mul(2));
-        let mut horizon = minus(now, SignedDuration::try_from(keep).unwrap_or(SignedDuration::MAX));
-        if self.settled.len() > SETTLED_MAX {
-            let mut times: Vec<Timestamp> = self.settled.values().map(|s| s.at).collect();
-            times.sort_unstable();
-            let over = times.get(times.len() - SETTLED_MAX).copied();
-            horizon = over.map_or(horizon, |over| over.max(horizon));
-        }
-        let before = self.settled.len();
-        self.settled.retain(|_, settled| settled.timeless || settled.at >= horizon);
-        if self.settled.len() < before {
-            self.dealt_until = self.dealt_until.max(Some(horizon));
-        }
-    }
-
-    /// Drops loads that no item has any more. What they name stays named for the loads after them.
-    fn drop_loads(&mut self) {
-        let used: BTreeSet<usize> = self.items.values().copied().collect();
-        let moved: BTreeMap<usize, usize> = used.iter().enumerate().map(|(new, old)| (*old, new)).collect();
-        let mut runs = BTreeSet::new();
-        for (index, mut load) in std::mem::take(&mut self.loads).into_iter().enumerate() {
-            runs.append(&mut load.runs);
-            if used.contains(&index) {
-                self.loads.push(Load { runs: std::mem::take(&mut runs), ..load });
-            }
-        }
-        for load in self.items.values_mut() {
-            *load = moved.get(load).copied().unwrap_or(0);
+    /// Whether a run is so old that it is over, whatever marks are there: those of an item that was loaded since are all kept.
+    #[must_use]
+    pub fn is_over(&self, item: Mark, run: &RunId) -> bool {
+        match run.ended {
+            Some(_) => self.is_dealt_with(item, run.ended),
+            None => self.is_before(item, run.created, self.dealt_created),
         }
     }
 
     /// Whether a cause is so old that it is over, whatever marks are there: those of an item that was loaded since are all kept.
     #[must_use]
     pub fn is_dealt_with(&self, item: Mark, cause: Option<Timestamp>) -> bool {
-        let over =
-            |cause: Timestamp, until: Timestamp| cause < until && self.loaded(item).is_none_or(|loaded| loaded < until);
-        cause.zip(self.dealt_until).is_some_and(|(cause, until)| over(cause, until))
+        self.is_before(item, cause, self.dealt_until)
+    }
+
+    fn is_before(&self, item: Mark, time: Option<Timestamp>, until: Option<Timestamp>) -> bool {
+        let before = |time: Timestamp, until: Timestamp| time < until && self.loaded(item).is_none_or(|at| at < until);
+        time.zip(until).is_some_and(|(time, until)| before(time, until))
     }
 }
 
-fn minus(time: Timestamp, duration: SignedDuration) -> Timestamp {
+pub(super) fn minus(time: Timestamp, duration: SignedDuration) -> Timestamp {
     time.saturating_sub(duration).unwrap_or(Timestamp::MIN)
 }

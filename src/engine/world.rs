@@ -117,8 +117,8 @@ pub struct Annotated {
 
 /// Clocks differ by so much, at most. An end that is later than that is a mistake of whoever wrote it, and counts as not told.
 pub const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(10);
-/// States whose beginning is remembered, at most.
-pub const EPISODES_MAX: usize = 5_000;
+/// States whose beginning is remembered, at most; with more, `for` may start again after a failover.
+pub const EPISODES_MAX: usize = 3_000;
 /// `mlops.dev/on-success-trigger`
 pub const TRIGGER: &str = "mlops.dev/on-success-trigger";
 /// `mlops.dev/block-wave`
@@ -317,6 +317,14 @@ impl World {
         let mut state = self.state.clone();
         state.settled.retain(|mark, _| !self.untold.contains(mark));
         (state, self.unsaved.difference(&self.untold).copied().collect())
+    }
+
+    /// The state was pruned: what it does not have any more need not be stored.
+    pub(super) fn forget_marks(&mut self) {
+        let settled = &self.state.settled;
+        self.unsaved.retain(|mark| settled.contains_key(mark));
+        self.untold.retain(|mark| settled.contains_key(mark));
+        self.state_changes += 1;
     }
 
     /// These marks are settled, and not in the stored state yet.

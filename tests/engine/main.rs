@@ -9,6 +9,7 @@
     clippy::print_stderr
 )]
 
+mod bounds;
 mod cluster;
 mod decisions;
 mod invariants;

@@ -272,7 +272,7 @@ fn departures_are_told_by_the_clock_of_the_objects() {
 }
 
 /// A `thing` that is done and does not tell since when.
-fn thing(name: &str) -> Json {
+pub fn thing(name: &str) -> Json {
     json!({"apiVersion": "a.io/v1", "kind": "Thing", "metadata": {"name": name}, "status": {"done": true}})
 }
 

@@ -29,7 +29,7 @@ impl Ledger {
         let whole = self.all_items();
         self.world.state.load(&all, &whole, &finished, now);
         self.world.touch_state();
-        self.adopted = all;
+        self.adopted.extend(all);
         self.decide_all();
     }
 

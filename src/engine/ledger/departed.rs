@@ -46,9 +46,7 @@ impl Ledger {
         }
         for item in before.into_iter().filter(|item| !after.contains_key(item)) {
             let Some(last) = self.world.finished_last.get(&item).map(|last| now.min(*last)) else { continue };
-            let departed = self.world.state.departed.entry(item).or_insert(Timestamp::MIN);
-            if *departed < last {
-                *departed = last;
+            if self.world.state.note_departed(item, last) {
                 self.world.touch_state();
             }
         }

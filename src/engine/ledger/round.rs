@@ -116,6 +116,7 @@ impl Ledger {
             return;
         }
         self.world.count(&settle.pace, now);
+        self.make_room(now);
         if let Some(event) = settle.event {
             let effect = crate::engine::Effect::Event(event.clone());
             let intent = crate::engine::Intent { target: settle.on, effect, firings: Vec::new() };
