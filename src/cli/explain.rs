@@ -30,6 +30,9 @@ pub struct Args {
     /// Where the controller keeps its state [default: the namespace of the kubeconfig's context]
     #[arg(long, value_name = "NAMESPACE")]
     state_namespace: Option<String>,
+    /// Read this namespace only, as `run` does; may be given several times [default: all]
+    #[arg(long, value_name = "NAMESPACE", conflicts_with = "manifests")]
+    watch_namespace: Vec<String>,
     #[command(flatten)]
     rulebook: RulebookArgs,
     #[command(flatten)]
@@ -87,7 +90,7 @@ fn ledger(
     out: &mut Out,
 ) -> anyhow::Result<(Ledger, jiff::Timestamp)> {
     if args.manifests.is_empty() {
-        let (ledger, notes) = snapshot(&loaded.rulebook, args.state_namespace.as_deref())?;
+        let (ledger, notes) = snapshot(&loaded.rulebook, args.state_namespace.as_deref(), &args.watch_namespace)?;
         notes.iter().for_each(|note| out.say(&format!("note: {note}\n")));
         return Ok((ledger, jiff::Timestamp::now()));
     }

@@ -40,6 +40,9 @@ pub struct Args {
     /// Where the controller keeps its state [default: the namespace of the kubeconfig's context]
     #[arg(long, value_name = "NAMESPACE", requires = "live")]
     state_namespace: Option<String>,
+    /// Read this namespace only, as `run` does; may be given several times [default: all]
+    #[arg(long, value_name = "NAMESPACE", requires = "live")]
+    watch_namespace: Vec<String>,
     #[command(flatten)]
     rulebook: RulebookArgs,
     #[command(flatten)]
@@ -111,18 +114,22 @@ fn over(args: &Args, loaded: &mut Loaded, format: Format, out: &mut Out) -> anyh
 }
 
 fn live(args: &Args, rulebook: &Arc<Rulebook>, out: &mut Out) -> anyhow::Result<Plan> {
-    let (mut ledger, notes) = snapshot(rulebook, args.state_namespace.as_deref())?;
+    let (mut ledger, notes) = snapshot(rulebook, args.state_namespace.as_deref(), &args.watch_namespace)?;
     notes.iter().for_each(|note| out.say(&format!("note: {note}\n")));
     Ok(plan_live(&mut ledger, jiff::Timestamp::now()))
 }
 
 /// The cluster of the environment, as it is now, and what to know about it.
-pub fn snapshot(rulebook: &Arc<Rulebook>, state_namespace: Option<&str>) -> anyhow::Result<(Ledger, Vec<String>)> {
+pub fn snapshot(
+    rulebook: &Arc<Rulebook>,
+    state_namespace: Option<&str>,
+    watched: &[String],
+) -> anyhow::Result<(Ledger, Vec<String>)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let connection = cluster::connect(None).await?;
-        let namespace = state_namespace.unwrap_or(&connection.namespace);
-        let snapshot = cluster::snapshot(&connection.client, rulebook, namespace, jiff::Timestamp::now()).await?;
+        let places = cluster::Places { state: state_namespace.unwrap_or(&connection.namespace), watched };
+        let snapshot = cluster::snapshot(&connection.client, rulebook, places, jiff::Timestamp::now()).await?;
         Ok((snapshot.ledger, snapshot.notes))
     })
 }

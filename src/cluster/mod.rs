@@ -33,7 +33,7 @@ pub use lease::{Election, Standing, Times};
 pub use metrics::{Metrics, TABLE, page as metrics_page};
 pub use reload::Compiled;
 pub use resource::Resource;
-pub use snapshot::{Snapshot, snapshot};
+pub use snapshot::{Places, Snapshot, snapshot};
 pub use wait::{Waited, wait};
 
 /// Compiles rule files to a rulebook.

@@ -32,18 +32,27 @@ pub struct Snapshot {
     pub notes: Vec<String>,
 }
 
-/// Takes a snapshot. `namespace`: where the controller keeps its state.
+/// Where to look.
+#[derive(Clone, Copy, Debug)]
+pub struct Places<'a> {
+    /// Where the controller keeps its state.
+    pub state: &'a str,
+    /// Only objects of these namespaces; all if none.
+    pub watched: &'a [String],
+}
+
+/// Takes a snapshot.
 ///
 /// # Errors
 /// When the cluster does not answer, or refuses a list that the rules need.
 pub async fn snapshot(
     client: &Client,
     rulebook: &Arc<Rulebook>,
-    namespace: &str,
+    places: Places<'_>,
     now: Timestamp,
 ) -> Result<Snapshot, ClusterError> {
     let mut notes = Vec::new();
-    let state = stored(client, rulebook, namespace, &mut notes).await?;
+    let state = stored(client, rulebook, places.state, &mut notes).await?;
     let mut ledger = Ledger::new(rulebook.clone(), state);
     let mut interner = Interner::default();
     for (ix, keep) in rulebook.fields() {
@@ -51,7 +60,9 @@ pub async fn snapshot(
         let resource = resource(kind);
         match served(client, &resource).await {
             Served::Yes => {
-                list(client, &resource, ix, &keep, &mut ledger, &mut interner, now).await?;
+                for path in paths(&resource, places.watched).map_err(ClusterError::Answer)? {
+                    list(client, &path, ix, &keep, &mut ledger, &mut interner, now).await?;
+                }
                 ledger.set_listing(ix, Listing::Listed);
             }
             Served::No(why) => {
@@ -90,9 +101,17 @@ async fn stored(
     }
 }
 
+/// Where the objects of a kind are listed.
+fn paths(resource: &Resource, watched: &[String]) -> Result<Vec<String>, String> {
+    if watched.is_empty() || !resource.namespaced {
+        return Ok(vec![format!("{}/{}", resource.root(), resource.plural)]);
+    }
+    watched.iter().map(|namespace| resource.collection(namespace)).collect()
+}
+
 async fn list(
     client: &Client,
-    resource: &Resource,
+    path: &str,
     kind: KindIx,
     keep: &KindFields,
     ledger: &mut Ledger,
@@ -101,11 +120,11 @@ async fn list(
 ) -> Result<(), ClusterError> {
     let mut token = String::new();
     loop {
-        let path = format!("{}/{}?limit={PAGE_OBJECTS_MAX}{token}", resource.root(), resource.plural);
-        let answer = request::get(client, &path, Duration::from_secs(ANSWER_SECONDS_MAX)).await;
+        let page = format!("{path}?limit={PAGE_OBJECTS_MAX}{token}");
+        let answer = request::get(client, &page, Duration::from_secs(ANSWER_SECONDS_MAX)).await;
         let answer = answer.map_err(|error| ClusterError::Answer(error.0))?;
         if !answer.status.is_success() {
-            return Err(ClusterError::Answer(format!("cannot list {}: {}", resource.plural, answer.message())));
+            return Err(ClusterError::Answer(format!("cannot list {path}: {}", answer.message())));
         }
         let items = answer.body.get("items").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
         for item in items {

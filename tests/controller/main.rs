@@ -14,6 +14,7 @@ mod support;
 
 mod deploy;
 mod hostile;
+mod live;
 mod rules;
 mod run;
 mod stage;
