@@ -25,8 +25,11 @@ use support::proxy::{Asked, Calm, Fate, Hook, Proxy};
 use support::scratch::Process;
 use support::{Cluster, Deployed, Install, Parts, Shared, objects};
 
-static CLUSTER: Shared =
-    Shared::new(Parts { crds: &["notebookvalidationjobs", "inferenceservices", "applications"], ..Parts::NONE });
+static CLUSTER: Shared = Shared::new(Parts {
+    crds: &["notebookvalidationjobs", "inferenceservices", "applications"],
+    kubectl: true,
+    ..Parts::NONE
+});
 
 /// Jobs, and as many targets.
 const JOBS: usize = 20;

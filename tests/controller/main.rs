@@ -22,8 +22,11 @@ mod wait;
 
 use support::{Parts, Shared};
 
-static CLUSTER: Shared =
-    Shared::new(Parts { crds: &["notebookvalidationjobs", "inferenceservices", "applications"], ..Parts::NONE });
+static CLUSTER: Shared = Shared::new(Parts {
+    crds: &["notebookvalidationjobs", "inferenceservices", "applications"],
+    kubectl: true,
+    ..Parts::NONE
+});
 
 /// The sentence.
 const SENTENCE: &str = "when job train-fraud succeeds then restart isvc fraud; block wave 4\n";

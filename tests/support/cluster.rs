@@ -30,11 +30,13 @@ pub struct Parts {
     pub jobs: bool,
     /// Argo CD, see `argocd.rs`.
     pub argocd: bool,
+    /// kubectl beside it, with which `deployed.rs` installs what is shipped.
+    pub kubectl: bool,
 }
 
 impl Parts {
     /// etcd and kube-apiserver alone.
-    pub const NONE: Self = Self { crds: &[], jobs: false, argocd: false };
+    pub const NONE: Self = Self { crds: &[], jobs: false, argocd: false, kubectl: false };
 
     fn programs(&self) -> Vec<&'static str> {
         let mut programs = vec!["etcd", "kube-apiserver"];
@@ -43,6 +45,9 @@ impl Parts {
         }
         if self.argocd {
             programs.push("argocd");
+        }
+        if self.kubectl {
+            programs.push("kubectl");
         }
         programs
     }
