@@ -98,7 +98,7 @@ pub fn decide_again(ctx: &Context<'_>, unit: &Unit, rule: Arc<Rule>, block: usiz
     if truth != Truth::True || !held.by_hook(&rule.when, true) || !held.opened_after(failed.started) {
         return Some(verdict);
     }
-    let opened = held.opened().filter(|time| *time > failed.started);
+    let opened = held.opened().filter(|time| *time >= failed.started);
     if is_baseline(ctx, opened.unwrap_or(failed.finished)) {
         return Some(verdict);
     }
@@ -210,6 +210,7 @@ impl Held<'_> {
     }
 }
 
+/// Times have whole seconds: what came about in the second in which the sync began may have come after.
 fn came_after(ctx: &Context<'_>, test: &Test, time: Timestamp) -> bool {
     match test {
         Test::All(parts) => parts.iter().any(|part| came_after(ctx, part, time)),
@@ -220,11 +221,11 @@ fn came_after(ctx: &Context<'_>, test: &Test, time: Timestamp) -> bool {
         Test::Not(_) => true,
         Test::Term(index) => {
             let began = ctx.rule.terms.get(*index).and_then(|term| since(ctx, term));
-            began.is_none_or(|began| began > time)
+            began.is_none_or(|began| began >= time)
         }
         Test::Later(_, second) => {
             let ended = ctx.rule.terms.get(*second).and_then(|term| since(ctx, term));
-            ended.is_none_or(|ended| ended > time)
+            ended.is_none_or(|ended| ended >= time)
         }
         Test::Expr(expr) => expr_came_after(ctx, expr, time),
     }
@@ -237,7 +238,7 @@ fn expr_came_after(ctx: &Context<'_>, expr: &ExprTest, time: Timestamp) -> bool 
         let object = ctx.rule.terms.get(*index).and_then(|term| ctx.object(term))?;
         ctx.world.get(object)?.run.as_ref()?.ended
     };
-    expr.program.paths().iter().any(|path| ended(path.slot).is_none_or(|ended| ended > time))
+    expr.program.paths().iter().any(|path| ended(path.slot).is_none_or(|ended| ended >= time))
 }
 
 /// Since when a term that holds does so.
