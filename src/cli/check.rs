@@ -7,7 +7,7 @@ use super::rulebook::{self, RulebookArgs, has_errors};
 use super::{Exit, Format, Out, report};
 use crate::diagnostic::Severity;
 use crate::rulebook::{Compiled, Schemas, check_schemas};
-use crate::{diagnostic, lint, manifests};
+use crate::{diagnostic, graph, lint, manifests};
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
@@ -35,6 +35,7 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
     if let Some(rulebook) = &compiled.rulebook {
         compiled.diagnostics.extend(lint::lint(rulebook, &compiled.trees));
         compiled.diagnostics.extend(check_schemas(rulebook, &compiled.trees, &schemas));
+        compiled.diagnostics.extend(graph::build(rulebook, None).diagnostics);
         diagnostic::sort(&mut compiled.diagnostics);
     }
     let diagnostics = &compiled.diagnostics;

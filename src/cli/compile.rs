@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::format::FormatArg;
 use super::rulebook::{self, RulebookArgs};
 use super::{Exit, Out};
+use crate::graph;
 use crate::rulebook::to_json;
 
 /// Arguments of `compile`.
@@ -29,6 +30,11 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
         Ok(loaded) => loaded,
         Err(exit) => return Ok(exit),
     };
+    let graph = graph::build(&loaded.rulebook, None);
+    rulebook::say(&loaded.sources, &graph.diagnostics, format, out);
+    if rulebook::has_errors(&graph.diagnostics) {
+        return Ok(Exit::FOUND);
+    }
     out.print(&format!("{}\n", serde_json::to_string_pretty(&to_json(&loaded.rulebook))?))?;
     Ok(Exit::FINE)
 }

@@ -247,7 +247,8 @@ fn human(texts: &Texts<'_>, diagnostics: &[Diagnostic], colours: bool) -> String
         .with_width(HUMAN_COLUMNS)
         .with_links(false)
         .with_primary_span_start()
-        .with_context_lines(0)
+        // One line tells `read_span` that lines are wanted, not the place for the head: none are shown around the underlined.
+        .with_context_lines(1)
         .with_show_related_as_nested(true);
     let mut out = String::new();
     for d in diagnostics {
@@ -281,9 +282,13 @@ impl<'t> Finding<'t> {
         let mut labels = Vec::new();
         let mut elsewhere = Vec::new();
         let mut file = None;
+        let nested = |(span, _): &(Span, String)| {
+            span.file == d.span.file && span.start >= d.span.start && span.end <= d.span.end && *span != d.span
+        };
         if let Some((found, start, end)) = texts.find(d.span) {
             file = Some(found);
-            let length = found.underline(start, end);
+            // Underlines within one another push each other off the line: then the outer one is a point.
+            let length = if d.related.iter().any(nested) { 0 } else { found.underline(start, end) };
             labels.push(LabeledSpan::new_primary_with_span(some(&d.label), SourceSpan::new(start.into(), length)));
         }
         for (span, text) in &d.related {
@@ -320,13 +325,22 @@ fn some(text: &str) -> Option<String> {
 }
 
 impl File<'_> {
+    /// Never longer than what is shown of an endless line.
+    fn shorter(&self, start: usize, end: usize) -> usize {
+        let mut length = end.saturating_sub(start).min(HUMAN_AROUND_BYTES_MAX);
+        while !self.shown.is_char_boundary(start + length) {
+            length -= 1;
+        }
+        length
+    }
+
     /// How long an underline is shown: one that covers many lines ends with its first.
     fn underline(&self, start: usize, end: usize) -> usize {
         let line = self.line(start);
         if self.line(end) >= line + HUMAN_SPAN_LINES_MAX {
-            self.line_end(line).saturating_sub(start)
+            self.shorter(start, self.line_end(line))
         } else {
-            end - start
+            self.shorter(start, end)
         }
     }
 }
@@ -339,8 +353,9 @@ impl miette::SourceCode for File<'_> {
         after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let (start, end) = (span.offset(), span.offset() + span.len());
-        let first = self.line(start).saturating_sub(before);
-        let last = (self.line(end) + after).min(self.lines.len().saturating_sub(1));
+        let head = before == 0 && after == 0;
+        let first = self.line(start).saturating_sub(before.saturating_sub(1));
+        let last = (self.line(end) + after.saturating_sub(1)).min(self.lines.len().saturating_sub(1));
         let mut from = self.line_start(first);
         let mut to = self.line_end(last);
         // Only the neighbourhood of an underline in an endless line.
@@ -357,7 +372,7 @@ impl miette::SourceCode for File<'_> {
             to += 1;
         }
         let data = self.shown.get(from..to).ok_or(MietteError::OutOfBounds)?.as_bytes();
-        let place = self.place(from);
+        let place = self.place(if head { start } else { from });
         let covered = SourceSpan::new(from.into(), data.len());
         let lines = last - first + 1;
         let contents =

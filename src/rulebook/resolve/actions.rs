@@ -21,6 +21,18 @@ pub(super) const RESTARTABLE: &[(&str, &str)] =
 /// Annotations under this domain are tidegate's own records.
 const OWN_DOMAIN: &str = "tidegate.dev/";
 
+/// Annotations that the controller or Argo CD writes or reads itself, with what to write instead.
+const CONTROL: &[(&str, &str)] = &[
+    ("argocd.argoproj.io/refresh", "write `refresh application NAME`"),
+    ("argocd.argoproj.io/", "Argo CD reads it from Git, or keeps it itself"),
+    ("mlops.dev/wave-complete", "tidegate writes it on what a rule waits for"),
+    ("mlops.dev/wave-failed", "tidegate writes it on what a rule waits for"),
+    ("mlops.dev/notebook-status", "write `report every notebook … to application NAME`"),
+    ("mlops.dev/notebook-summary", "write `report every notebook … to application NAME`"),
+    ("mlops.dev/on-success-trigger", "write a rule that says so"),
+    ("mlops.dev/block-wave", "write a rule with `block wave N`"),
+];
+
 /// An action whose target is known and whose texts are not compiled yet.
 pub(super) struct Half<'t> {
     verb: HalfVerb<'t>,
@@ -170,6 +182,11 @@ impl Resolver<'_> {
         } else if key.node.starts_with(OWN_DOMAIN) {
             let message = format!("annotations under `{OWN_DOMAIN}` are tidegate's own records");
             self.error(Code::BAD_TARGET, key.span, message, "use a key of another domain");
+            return None;
+        }
+        if let Some((_, help)) = CONTROL.iter().find(|(start, _)| key.node.starts_with(start)) {
+            let message = format!("`{}` is not for rules to write", key.node);
+            self.error(Code::BAD_TARGET, key.span, message, *help);
             return None;
         }
         let object = object.filter(|_| wrong.is_none())?;

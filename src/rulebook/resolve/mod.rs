@@ -80,7 +80,7 @@ pub fn load(files: impl IntoIterator<Item = (String, String)>, options: &Options
     let mut parse = |id: &FileId| syntax::parse(&sources, *id, &mut diagnostics);
     let mut trees: Vec<tree::File> = ids.iter().map(&mut parse).collect();
     let rulebook = resolve(&trees, &library.trees, options, &sources, &mut diagnostics);
-    diagnostic::sort(&mut diagnostics);
+    settle(&mut diagnostics);
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let mut scenarios = Vec::new();
     for file in &mut trees {
@@ -92,6 +92,23 @@ pub fn load(files: impl IntoIterator<Item = (String, String)>, options: &Options
         }
     }
     Compiled { sources, diagnostics, rulebook: rulebook.filter(|_| !failed), scenarios, trees }
+}
+
+/// Sorts findings, leaves out those that only follow from a mistake in the same words, and bounds them.
+fn settle(diagnostics: &mut Vec<Diagnostic>) {
+    // What a duration or an expression that cannot be read is replaced by is no mistake of the user's.
+    let follows = [Code::MODIFIER, Code::EXPRESSION_NULL, Code::EXPRESSION_TYPE];
+    let unread = [Code::DURATION, Code::LIMIT, Code::EXPRESSION_FUNCTION];
+    let spans: Vec<Span> = diagnostics.iter().filter(|d| unread.contains(&d.code)).map(|d| d.span).collect();
+    let touches = |a: &Span, b: Span| a.file == b.file && a.start <= b.end && b.start <= a.end;
+    diagnostics.retain(|d| !(follows.contains(&d.code) && spans.iter().any(|span| touches(span, d.span))));
+    diagnostic::sort(diagnostics);
+    let max = syntax::limits::ERRORS_MAX;
+    let more = diagnostics.len().saturating_sub(max);
+    if let Some(last) = diagnostics.get(max - 1).map(|d| d.span).filter(|_| more > 0) {
+        diagnostics.truncate(max);
+        diagnostics.push(Diagnostic::error(Code::LIMIT, last, format!("{more} more findings are not shown")));
+    }
 }
 
 /// A condition alone, as `tidegate wait` asks it, over the kinds and models of rule files: a rulebook whose only rule is named `wait`

@@ -95,7 +95,8 @@ fn action(cx: &Cx<'_>) -> Option<Diagnostic> {
     }
     let d = cx.error(cx.span(0), format!("`{}` is not an action", shown(found)));
     let other = OTHER_ACTIONS.iter().find(|(wrong, _)| found.eq_ignore_ascii_case(wrong)).map(|(_, right)| *right);
-    Some(match other.or_else(|| closest(found, ACTIONS)) {
+    let words: Vec<&str> = ACTIONS.iter().chain(MODIFIERS).chain(&["else"]).copied().collect();
+    Some(match other.or_else(|| closest(found, &words)) {
         Some(right) => d.help(format!("did you mean `{right}`?")),
         None => d.help(format!("actions are {}", super::expected::any_of(&quoted(ACTIONS)))),
     })
