@@ -52,11 +52,13 @@ impl World {
             if !absent && known {
                 self.state.episodes.remove(key);
                 self.touch_state();
-            } else if absent && !known && self.listing(object.kind) != Listing::Pending {
-                if self.state.episodes.len() < EPISODES_MAX {
-                    self.state.episodes.insert(*key, now);
-                    self.touch_state();
-                }
+            } else if absent
+                && !known
+                && self.listing(object.kind) != Listing::Pending
+                && self.state.episodes.len() < EPISODES_MAX
+            {
+                self.state.episodes.insert(*key, now);
+                self.touch_state();
             }
         }
         self.missing.asked = asked;

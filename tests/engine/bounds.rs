@@ -36,7 +36,7 @@ fn overfull() -> State {
             uid: Arc::from(format!("uid-{number}")),
             outcome: Outcome::Succeeded,
             completion: Arc::from(""),
-            ended: (number % 2 == 0).then_some(now),
+            ended: number.is_multiple_of(2).then_some(now),
             created: Some(now),
             before: None,
         };
@@ -94,7 +94,7 @@ fn invariant_10_bounded_everything_at_its_limit_can_still_be_stored() {
         state.items.insert(Mark::of(&["item", &n.to_string()]), n % LOADS_MAX);
     }
     for n in 0..BASELINE_RUNS_MAX - named {
-        state.loads[n % LOADS_MAX].runs.insert(Mark::of(&["run", &n.to_string()]));
+        state.loads[n % LOADS_MAX].runs.insert(Mark::of(&["some run", &n.to_string()]));
     }
     for load in &mut state.loads {
         (load.created, load.episodes) = (Some(long(0)), true);
