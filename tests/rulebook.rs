@@ -273,7 +273,7 @@ fn annotations_mean_what_the_words_mean() {
             &plain,
             Some("- {apiVersion: apps/v1, kind: Deployment, name: \"X\\n`\\u0000\", action: restart}"),
             None,
-            "refused: mlops.dev/on-success-trigger: trigger 1: `X\u{fffd}\u{fffd}\u{fffd}` is not a name that Kubernetes takes: lower-case letters, digits, `-` and `.` are allowed, and it begins and ends with a letter or digit\n",
+            "refused: mlops.dev/on-success-trigger: trigger 1: `X \u{fffd}\u{fffd}` is not a name that Kubernetes takes: lower-case letters, digits, `-` and `.` are allowed, and it begins and ends with a letter or digit\n",
         ),
         (
             &plain,
