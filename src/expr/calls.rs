@@ -16,6 +16,16 @@ use crate::syntax::tree::{Expr, ExprNode, MacroOp, Name};
 const LAZY: &[&str] = &["or", "orValue", "optMap", "optFlatMap"];
 const MACROS: &[&str] = &["all", "exists", "exists_one", "filter", "map"];
 
+/// Every function, method and macro by name, sorted: what the page of expressions must show.
+#[must_use]
+pub fn function_names() -> Vec<&'static str> {
+    let table = functions::names(true).chain(functions::names(false));
+    let mut names: Vec<&str> = table.chain(LAZY.iter().copied()).chain(MACROS.iter().copied()).chain(["has"]).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 impl Compiler<'_> {
     pub(super) fn call(&mut self, name: &Name, args: &[Expr], span: Span) -> Compiled {
         let Some(function) = functions::find(&name.node, false) else {

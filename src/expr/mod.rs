@@ -35,6 +35,7 @@ mod types;
 mod value;
 
 pub use access::written;
+pub use calls::function_names;
 pub use error::{ERROR_BYTES_MAX, ErrorKind, EvalError};
 pub use instant::Instant;
 pub use intern::{INTERN_BYTES_MAX, INTERN_ENTRIES_MAX, Interner};

@@ -23,6 +23,7 @@ fn files() -> Vec<(String, Vec<Block>)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/expressions");
     let mut paths: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).collect();
     paths.sort();
+    paths.push(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/expressions.md"));
     let read = |path: &PathBuf| {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         (name, blocks(&fs::read_to_string(path).unwrap()))
@@ -115,6 +116,18 @@ fn every_case_has_the_value_that_it_says() {
     }
     assert!(failures.is_empty(), "\n{failures}");
     assert!(count >= 400, "only {count} cases were found");
+}
+
+/// The page of the language shows every function in a case that is run.
+#[test]
+fn the_page_shows_every_function() {
+    let page = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/expressions.md");
+    let shown = of_files(vec![(String::new(), blocks(&fs::read_to_string(page).unwrap()))]);
+    let calls = |name: &str| shown.iter().any(|(text, _)| text.contains(&format!("{name}(")));
+    let names = tidegate::expr::function_names();
+    let missing: Vec<&&str> = names.iter().filter(|name| !calls(name)).collect();
+    assert!(missing.is_empty(), "docs/expressions.md has no example of {missing:?}");
+    assert!(names.len() >= 45, "{}", names.len());
 }
 
 #[test]
