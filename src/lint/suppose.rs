@@ -136,6 +136,11 @@ impl Suppose<'_> {
         }
         match &expr.node {
             ExprNode::Ident(_) | ExprNode::Null => Found::Unknown,
+            ExprNode::Bool(b) => Found::bool(*b),
+            ExprNode::Int(i) => Found::Known(Value::Int(*i)),
+            ExprNode::Uint(u) => Found::Known(Value::Uint(*u)),
+            ExprNode::Double(d) => Found::Known(Value::Double(*d)),
+            ExprNode::String(s) => Found::Known(Value::string(s.as_str())),
             ExprNode::Has(inner) => self.has(inner),
             ExprNode::Not(a) => self.negated(a),
             ExprNode::Binary(BinaryOp::And, a, b) => Found::Truth(Suppose::all([self.outcomes(a), self.outcomes(b)])),
