@@ -15,7 +15,7 @@ use super::{
     Branch, Cause, Effect, EventDraft, Firing, How, Intent, Listing, Mark, Pace, RETRIES_DEFAULT, Settle, Standing,
     Unit, later,
 };
-use crate::expr::Scope;
+use crate::expr::{Scope, Template};
 use crate::rulebook::{Action, ObjectRef, Outcome, Verb};
 
 /// Where a branch stands and what it wants.
@@ -258,17 +258,22 @@ impl Step<'_> {
             }
             Verb::Refresh { target, hard } => Ok((target.clone(), self.refresh(target, *hard))),
             Verb::Annotate { target, key, value } => {
-                Ok((target.clone(), Effect::Annotate { key: key.clone(), value: value.render(&scope) }))
+                Ok((target.clone(), Effect::Annotate { key: key.clone(), value: self.text(value, &scope) }))
             }
             Verb::Label { target, key, value } => {
-                Ok((target.clone(), Effect::Label { key: key.clone(), value: value.render(&scope) }))
+                Ok((target.clone(), Effect::Label { key: key.clone(), value: self.text(value, &scope) }))
             }
             Verb::Notify { kind, text, application } => {
                 let on = source.ok_or("no source")?;
-                let event = self.notification(firing, kind, text.render(&scope));
+                let event = self.notification(firing, kind, self.text(text, &scope));
                 Ok((on, Effect::Notify(event, application.clone())))
             }
         }
+    }
+
+    fn text(&self, template: &Template, scope: &Scope<'_>) -> String {
+        let kept = self.ctx.texts.and_then(|texts| texts.get(&self.action.text));
+        kept.cloned().unwrap_or_else(|| template.render(scope))
     }
 
     fn target_ready(&self, target: &ObjectRef) -> Result<(), String> {

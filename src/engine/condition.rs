@@ -1,6 +1,7 @@
 //! Conditions in three values, with the reason for each part.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub struct Context<'a> {
     pub member: Option<&'a ObjectRef>,
     /// Now.
     pub now: Timestamp,
+    /// What actions write, by their text, where what they would read has gone away.
+    pub texts: Option<&'a BTreeMap<String, String>>,
     /// The earliest time at which the answer may change by itself.
     wake: RefCell<Option<Timestamp>>,
 }
@@ -54,7 +57,7 @@ impl<'a> Context<'a> {
         member: Option<&'a ObjectRef>,
         now: Timestamp,
     ) -> Self {
-        Context { rulebook, world, rule, member, now, wake: RefCell::new(None) }
+        Context { rulebook, world, rule, member, now, texts: None, wake: RefCell::new(None) }
     }
 
     /// The earliest time at which the answer may change though nothing else does.

@@ -8,6 +8,7 @@ use super::act::{Next, next_action};
 use super::cause::{event_item, rule_mark, rule_settled};
 use super::condition::Context;
 use super::judge::EventState;
+use super::owed::decide_owed;
 use super::pace::{patience, patience_to_act};
 use super::reopen::decide_again;
 use super::{
@@ -32,6 +33,9 @@ pub fn rule_of(rulebook: &Rulebook, world: &World, id: &RuleId) -> Option<Arc<Ru
 #[must_use]
 pub fn decide(rulebook: &Rulebook, world: &World, unit: &Unit, now: Timestamp) -> Option<Verdict> {
     let rule = rule_of(rulebook, world, &unit.rule)?;
+    if unit.owed.is_some() {
+        return decide_owed(rulebook, world, unit, &rule, now);
+    }
     let Some(alternative) = rule.alternatives.get(unit.alternative) else {
         // Beyond the alternatives come the blocks.
         let block = unit.alternative.checked_sub(rule.alternatives.len())?;
@@ -61,6 +65,7 @@ pub fn decide(rulebook: &Rulebook, world: &World, unit: &Unit, now: Timestamp) -
         wake,
         intents,
         settle,
+        branch: outcome.branch,
     })
 }
 
@@ -76,11 +81,12 @@ struct Outcome {
     truth: Option<Truth>,
     causes: Vec<Cause>,
     next: Next,
+    branch: Option<Branch>,
 }
 
 impl Outcome {
     fn standing(truth: Truth, causes: Vec<Cause>, standing: Standing) -> Outcome {
-        Outcome { truth: Some(truth), causes, next: Next::standing(standing) }
+        Outcome { truth: Some(truth), causes, next: Next::standing(standing), branch: None }
     }
 }
 
@@ -108,11 +114,13 @@ impl Decision<'_> {
                 match &next.standing {
                     Standing::Done if rests => {}
                     // What was refused is used up: a later run is another matter.
-                    Standing::Refused(_) if rests => stopped = Some(Outcome { truth: None, causes: begun, next }),
+                    Standing::Refused(_) if rests => {
+                        stopped = Some(Outcome { truth: None, causes: begun, next, branch: Some(branch) })
+                    }
                     _ => {
                         let until = |time| later(self.ctx.actionable(time), patience_to_act(self.ctx.rule));
                         self.deadline = latest(&begun).map(until);
-                        return Outcome { truth: None, causes: begun, next };
+                        return Outcome { truth: None, causes: begun, next, branch: Some(branch) };
                     }
                 }
             }
@@ -140,18 +148,18 @@ impl Decision<'_> {
         let in_time = self.ctx.rule.within.is_none() || latest(&fresh).is_none_or(|time| time <= window);
         if truth == Truth::True && in_time && (self.ctx.now < window || self.held_at(window)) {
             let next = next_action(self.ctx, self.unit, Branch::Then, &fresh);
-            return Outcome { truth: Some(truth), causes: fresh, next };
+            return Outcome { truth: Some(truth), causes: fresh, next, branch: Some(Branch::Then) };
         }
         let has_else = !self.ctx.rule.otherwise.is_empty();
         let without_window = self.ctx.rule.within.is_none();
         if has_else && without_window && missing.is_none() && truth == Truth::False {
             let next = next_action(self.ctx, self.unit, Branch::Else, &fresh);
-            return Outcome { truth: Some(truth), causes: fresh, next };
+            return Outcome { truth: Some(truth), causes: fresh, next, branch: Some(Branch::Else) };
         }
         if self.ctx.now >= window {
             if has_else && !without_window {
                 let next = next_action(self.ctx, self.unit, Branch::Else, &fresh);
-                return Outcome { truth: Some(truth), causes: fresh, next };
+                return Outcome { truth: Some(truth), causes: fresh, next, branch: Some(Branch::Else) };
             }
             return self.expired(fresh, truth);
         }
@@ -212,6 +220,7 @@ impl Decision<'_> {
                 intents: Vec::new(),
                 settle: settle.into_iter().collect(),
             },
+            branch: None,
         }
     }
 
@@ -235,7 +244,7 @@ impl Decision<'_> {
         self.deadline = cause.time.map(|time| later(self.ctx.actionable(time), patience_to_act(self.ctx.rule)));
         let causes = vec![cause];
         let next = next_action(self.ctx, self.unit, Branch::Then, &causes);
-        Outcome { truth: Some(truth), causes, next }
+        Outcome { truth: Some(truth), causes, next, branch: Some(Branch::Then) }
     }
 
     /// Uid and beginning of each state that the condition asks about; it began when the last of them did.

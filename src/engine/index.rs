@@ -156,7 +156,7 @@ impl Index {
                 continue;
             }
             for (alternative, _) in rule.alternatives.iter().enumerate().filter(|(_, a)| a.any == Some(position)) {
-                touched.units.insert(Unit { rule: id.clone(), alternative, member: Some(object.clone()) });
+                touched.units.insert(Unit { rule: id.clone(), alternative, member: Some(object.clone()), owed: None });
             }
             // A later run of one series supersedes the earlier.
             if term.source.filters.iter().any(|f| matches!(f, Filter::Owner(..) | Filter::Series(..))) {
@@ -237,7 +237,7 @@ impl Touched {
             } else if a.any.is_some() {
                 self.waiting.insert(id.clone());
             } else {
-                self.units.insert(Unit { rule: id.clone(), alternative, member: None });
+                self.units.insert(Unit { rule: id.clone(), alternative, member: None, owed: None });
             }
         }
         self.units.extend(blocks(id, rule));
@@ -258,7 +258,7 @@ impl Touched {
 pub fn blocks<'r>(id: &'r RuleId, rule: &'r Rule) -> impl Iterator<Item = Unit> + 'r {
     let first = rule.alternatives.len();
     let count = if matches!(id, RuleId::Book(_)) { rule.blocks.len() } else { 0 };
-    (first..first + count).map(|alternative| Unit { rule: id.clone(), alternative, member: None })
+    (first..first + count).map(|alternative| Unit { rule: id.clone(), alternative, member: None, owed: None })
 }
 
 fn label(filter: &Filter) -> Option<(Arc<str>, Arc<str>)> {

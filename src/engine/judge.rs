@@ -156,6 +156,9 @@ impl Context<'_> {
         if let Some(how) = rule_settled(self.rulebook, self.world, self.rule, cause) {
             return Judgement::Over(how_text(how));
         }
+        if state.owes(&self.rule.name, &cause.id) {
+            return Judgement::Over("this rule still acts on it, with a cause that has gone away");
+        }
         let begun = branches(self.rule).find(|(branch, action)| {
             used(self.rulebook, self.world, self.rule, *branch, action, cause).1 != Usage::Fresh
         });
@@ -263,5 +266,6 @@ fn how_text(how: How) -> &'static str {
         How::Observed => "observed only",
         How::Left => "left to the job's own operator",
         How::Said => "it was said",
+        How::Gone => "it went away",
     }
 }

@@ -5,6 +5,7 @@
 mod adopt;
 mod departed;
 mod due;
+mod gone;
 mod outcome;
 mod prune;
 mod round;
@@ -74,6 +75,10 @@ pub struct Ledger {
     /// Events of settled marks that are still to be created.
     tell: BTreeMap<Mark, (Intent, Vec<Mark>)>,
     in_flight: BTreeSet<Mark>,
+    /// Units that are not at rest, by the objects whose runs they rest on.
+    resting: BTreeMap<ObjectRef, BTreeSet<Unit>>,
+    /// Firings that go on without a cause of theirs.
+    owed: BTreeMap<Mark, Unit>,
     status_written: BTreeMap<AppName, Timestamp>,
     adopted: BTreeSet<Mark>,
     /// Observed since the last tick.
@@ -129,6 +134,8 @@ impl Ledger {
             gate_wakes: BTreeMap::new(),
             tell: BTreeMap::new(),
             in_flight: BTreeSet::new(),
+            resting: BTreeMap::new(),
+            owed: BTreeMap::new(),
             status_written: BTreeMap::new(),
             adopted: BTreeSet::new(),
             would: Vec::new(),
@@ -190,6 +197,7 @@ impl Ledger {
 
     /// Everything is to be decided again.
     pub fn decide_all(&mut self) {
+        self.index_owed();
         let ids: Vec<RuleId> = (0..self.rulebook.rules.len()).map(RuleId::Book).collect();
         let annotated = self.world.all_annotated();
         let annotated: Vec<RuleId> = annotated
@@ -219,12 +227,13 @@ impl Ledger {
         let mut units = Vec::new();
         for (alternative, a) in rule.alternatives.iter().enumerate() {
             match a.any.and_then(|term| rule.terms.get(term)) {
-                None => units.push(Unit { rule: id.clone(), alternative, member: None }),
+                None => units.push(Unit { rule: id.clone(), alternative, member: None, owed: None }),
                 Some(term) => {
                     units.extend(members(&self.rulebook, &self.world, &term.source).map(|(object, _)| Unit {
                         rule: id.clone(),
                         alternative,
                         member: Some(object),
+                        owed: None,
                     }))
                 }
             }
@@ -259,7 +268,9 @@ impl Ledger {
         self.touch(&object);
         let unfinished = self.unfinished_in(&object);
         let (listing, acted) = (self.world.listing(object.kind), self.world.operator_acts(&object));
+        let resting = self.resting_on(&object, now);
         if self.world.apply(&self.rulebook, change, now) {
+            self.note_gone(&object, resting, now);
             self.note_members(&object, unfinished, now);
             self.touch(&object);
             self.note_object(&object);
@@ -295,11 +306,12 @@ impl Ledger {
     }
 
     fn touch(&mut self, object: &ObjectRef) {
+        self.touch_owed(object);
         let rows: Vec<_> = self.world.get(object).iter().map(|entry| &entry.row).collect();
         let Touched { units, waiting, whole, rules } = self.index.touched(&self.rulebook, &self.world, object, &rows);
         self.dirty.extend(units);
         for rule in waiting {
-            let first = Unit { rule: rule.clone(), alternative: 0, member: None };
+            let first = Unit { rule: rule.clone(), alternative: 0, member: None, owed: None };
             let held = self.verdicts.range(first..).map(|(unit, _)| unit).take_while(|unit| unit.rule == rule);
             self.dirty.extend(held.cloned());
         }

@@ -19,6 +19,7 @@ mod listed;
 mod mark;
 mod missing;
 mod operator;
+mod owed;
 mod pace;
 mod record;
 mod reopen;
@@ -36,6 +37,7 @@ pub use index::{target, targets};
 pub use ledger::{Failure, Ledger, STATUS_INTERVAL, Tick, Would};
 pub use listed::{Listers, listers};
 pub use mark::Mark;
+pub use owed::{OWED_BYTES_MAX, Owed};
 pub use pace::Pace;
 pub use record::{
     STATUS, SUMMARY, WAVE_COMPLETE, WAVE_FAILED, application_object, application_of, gates_key, notebook_kind,

@@ -81,6 +81,7 @@ pub fn decide_again(ctx: &Context<'_>, unit: &Unit, rule: Arc<Rule>, block: usiz
         wake: None,
         intents: Vec::new(),
         settle: Vec::new(),
+        branch: None,
     };
     let app = super::gate::application_of(rulebook, world, &rule, found);
     let object = app.as_ref().and_then(|app| application_object(rulebook, app));

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Mark;
 use super::cause::RunId;
+use super::owed::Owed;
 pub use prune::Keep;
 pub use stored::STATE_BYTES_MAX;
 
@@ -60,6 +61,8 @@ pub enum How {
     Left,
     /// No firing: an Event that is said once.
     Said,
+    /// Its cause went away before the rest held.
+    Gone,
 }
 
 /// A mark that is dealt with.
@@ -127,6 +130,9 @@ pub struct State {
     /// When the last had finished of those that had when a member went away that had not, by (rule, event with `every`).
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub departed: BTreeMap<Mark, Timestamp>,
+    /// Firings that go on though a cause of theirs has gone away.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub owed: BTreeMap<Mark, Owed>,
     /// Items that were there when a lost state began anew and whose kinds had not been listed yet: they share its baseline.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", with = "stored::marks")]
     pub early: BTreeSet<Mark>,

@@ -39,6 +39,8 @@ pub struct Unit {
     pub alternative: usize,
     /// The member that `any` stands for here.
     pub member: Option<ObjectRef>,
+    /// A firing of the rule that goes on though a cause of it has gone away.
+    pub owed: Option<Mark>,
 }
 
 /// What made a rule act.
@@ -132,6 +134,8 @@ pub struct Verdict {
     pub intents: Vec<Intent>,
     /// What is to be marked without a write to a target.
     pub settle: Vec<Settle>,
+    /// Which actions the causes have set going; none while the rest of the condition is waited for.
+    pub branch: Option<Branch>,
 }
 
 /// Part of an intent: one rule's claim to it.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use tidegate::engine::{
     ACTED_MAX, BASELINE_RUNS_MAX, CLOCK_SKEW, DEPARTED_MAX, EPISODES_MAX, FIRED_MAX, How, ITEMS_MAX, LOADS_MAX, Mark,
-    NOTES_MAX, RunId, SETTLED_MAX, STATE_BYTES_MAX, State, TIMELESS_MAX,
+    NOTES_MAX, OWED_BYTES_MAX, Owed, RunId, SETTLED_MAX, STATE_BYTES_MAX, State, TIMELESS_MAX,
 };
 use tidegate::rulebook::Outcome;
 
@@ -99,6 +99,10 @@ fn invariant_10_bounded_everything_at_its_limit_can_still_be_stored() {
     for load in &mut state.loads {
         (load.created, load.episodes) = (Some(long(0)), true);
     }
+    let text = std::iter::once(("notify".to_owned(), "x".repeat(1000))).collect();
+    let owed = Owed { rule: "rule".to_owned(), otherwise: false, causes: Vec::new(), texts: text };
+    let kept = (0..).take_while(|n| state.owe(mark(*n), owed.clone())).count();
+    assert!((20..OWED_BYTES_MAX / 1000).contains(&kept), "{kept}");
     (state.dealt_until, state.dealt_created) = (Some(long(0)), Some(long(0)));
     let text = state.to_json().unwrap();
     println!("a full state has {} bytes", text.len());

@@ -96,6 +96,7 @@ impl Ledger {
             self.loosen(&firing.unit.rule);
         }
         self.dirty.extend(intent.firings.iter().map(|firing| firing.unit.clone()));
+        self.dirty.extend(self.owed.values().cloned());
     }
 }
 

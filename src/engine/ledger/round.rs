@@ -19,6 +19,9 @@ impl Ledger {
         for unit in self.in_order(dirty, now) {
             let wanted = self.forget(&unit);
             let mut verdict = decide(&self.rulebook, &self.world, &unit, now);
+            if unit.owed.is_some_and(|mark| self.is_paid(verdict.as_ref(), mark)) {
+                continue;
+            }
             if let Some(left) = verdict.take_if(|_| self.is_left(&unit)) {
                 self.leave(&left, now);
             }
@@ -54,6 +57,7 @@ impl Ledger {
             self.world.reserved.take(&verdict);
         }
         if !matches!(verdict.standing, Standing::Quiet | Standing::Done) || verdict.wake.is_some() {
+            self.note_resting(&verdict, true);
             self.verdicts.insert(unit, verdict);
         }
     }
@@ -79,7 +83,7 @@ impl Ledger {
 
     /// The units of a rule that are held back may go on now: a write that they waited for is not wanted any more, or done.
     pub(super) fn loosen(&mut self, rule: &RuleId) {
-        let first = Unit { rule: rule.clone(), alternative: 0, member: None };
+        let first = Unit { rule: rule.clone(), alternative: 0, member: None, owed: None };
         let held = self.verdicts.range(first..).take_while(|(unit, _)| unit.rule == *rule);
         let waiting = held.filter(|(_, verdict)| matches!(verdict.standing, Standing::Waiting(_)));
         self.dirty.extend(waiting.map(|(unit, _)| unit.clone()));
@@ -107,6 +111,7 @@ impl Ledger {
         if let Some(wake) = verdict.wake {
             self.wakes.remove(&(wake, unit.clone()));
         }
+        self.note_resting(&verdict, false);
         self.world.reserved.release(&verdict)
     }
 

@@ -53,7 +53,7 @@ impl State {
 }
 
 impl How {
-    const ALL: [How; 9] = [
+    const ALL: [How; 10] = [
         How::Done,
         How::CreatedAfter,
         How::Expired,
@@ -63,6 +63,7 @@ impl How {
         How::Observed,
         How::Left,
         How::Said,
+        How::Gone,
     ];
 
     fn word(self) -> &'static str {
@@ -76,6 +77,7 @@ impl How {
             How::Observed => "observed",
             How::Left => "left",
             How::Said => "said",
+            How::Gone => "gone",
         }
     }
 }
