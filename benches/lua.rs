@@ -4,6 +4,7 @@
 //! came out. Needs `TIDEGATE_CORPUS`, and Go to build `tests/tools/oracle`.
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::cast_precision_loss,

@@ -26,8 +26,11 @@ fn pairs() -> usize {
     std::env::var("TIDEGATE_PAIRS").ok().and_then(|n| n.parse().ok()).unwrap_or(PAIRS)
 }
 
+/// A difference: its name, and whether a pair shows it.
+type Known = (&'static str, fn(&Pair) -> bool);
+
 /// Where cel-go and the specification part, or tidegate refuses what cel-go has.
-const NOT_AS_CEL_GO: &[(&str, fn(&Pair) -> bool)] = &[
+const NOT_AS_CEL_GO: &[Known] = &[
     // A timestamp is a point in time, without a zone; cel-go keeps the zone in which it was written, and shows that.
     ("a timestamp as a string is in UTC", |pair| {
         pair.text.contains("string(") && (pair.text.contains("+01:00") || pair.object.to_string().contains("+01:00"))

@@ -40,8 +40,10 @@ fn applications(rulebook: &Rulebook, platform: &Platform) -> BTreeMap<ObjectRef,
 }
 
 fn object(kind: &Kind, named: &ObjectRef, mut metadata: Json) -> Json {
-    metadata["namespace"] = json!(&*named.namespace);
-    metadata["name"] = json!(&*named.name);
+    if let Some(metadata) = metadata.as_object_mut() {
+        metadata.insert("namespace".to_owned(), json!(&*named.namespace));
+        metadata.insert("name".to_owned(), json!(&*named.name));
+    }
     json!({ "apiVersion": api_version(kind), "kind": &*kind.kind, "metadata": metadata })
 }
 
@@ -71,7 +73,9 @@ fn run(rulebook: &Rulebook, platform: &Platform, selection: &Selection) -> Optio
             let made = owned(rulebook, platform, *owner, &namespace, name)?;
             let named = named(name);
             let mut value = object(kind, &named, made.metadata);
-            value["spec"] = made.spec;
+            if let Some(value) = value.as_object_mut() {
+                value.insert("spec".to_owned(), made.spec);
+            }
             Some((named, value))
         }
         Filter::Series(label, name) => {
