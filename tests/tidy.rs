@@ -119,7 +119,7 @@ fn every_room_says_what_comes_in_what_goes_out_and_what_it_may_not_know() {
 
 /// Invariant 11: one door for the outside. Only there is the clock read, the environment, or chance.
 #[test]
-fn one_door_for_the_outside() {
+fn invariant_11_one_door_for_the_outside() {
     let doors = ["src/cluster/env.rs", "src/cli/"];
     let mut findings = Vec::new();
     for file in files(&root().join("src"), ".rs") {
@@ -143,7 +143,7 @@ fn one_door_for_the_outside() {
 
 /// Invariant 4: one writer. Requests that change a cluster are built in one file, which says who may call it.
 #[test]
-fn one_writer() {
+fn invariant_4_one_writer() {
     let mut findings = Vec::new();
     for file in files(&root().join("src"), ".rs") {
         let name = file.strip_prefix(root()).unwrap().to_string_lossy().into_owned();

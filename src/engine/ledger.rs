@@ -1,6 +1,7 @@
 //! The ledger: the engine with its memory of what is not at rest, so that a change costs the rules that it touches.
 //!
-//! It only saves work: deciding everything anew gives the same.
+//! It only saves work: deciding everything anew gives the same (`invariant_1_one_engine`). What it holds beside that is what is in flight and
+//! what is still to be said.
 
 mod adopt;
 mod departed;
@@ -159,7 +160,8 @@ impl Ledger {
         &self.world
     }
 
-    /// The world, to assert what plans suppose. [`Ledger::decide_all`] must follow.
+    /// The world, to say of it what no change of an object says: what plans suppose, what is stored, that everything is only observed. What
+    /// changes decisions is decided anew only after [`Ledger::decide_all`].
     pub fn world_mut(&mut self) -> &mut World {
         &mut self.world
     }

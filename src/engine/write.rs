@@ -15,7 +15,8 @@ use crate::diagnostic::plain_text;
 use crate::rulebook::{ObjectRef, Rule, Rulebook, Verb};
 use crate::syntax::tree::Quantifier;
 
-/// Marks in one record annotation, at most: what is older is settled by then.
+/// Marks in one record annotation, at most. If the state cannot be stored for so long that there are more, the oldest that this process has
+/// settled go first: until it ends, it remembers those itself.
 pub const RECORD_MARKS_MAX: usize = 512;
 /// More marks than this in a record: those of firings that are over are left out at the next write.
 pub const RECORD_MARKS_CLEAN: usize = 32;
@@ -180,7 +181,15 @@ fn record(rulebook: &Rulebook, world: &World, intent: &Intent) -> Json {
         marks.retain(|mark| live.contains(mark) || world.is_unsaved(*mark));
     }
     let new = intent.marks();
-    while marks.len() + new.len() > RECORD_MARKS_MAX && marks.pop_first().is_some() {}
+    let over = (marks.len() + new.len()).saturating_sub(RECORD_MARKS_MAX);
+    if over > 0 {
+        let settled = |mark: &Mark| world.state.settled.get(mark).map_or(jiff::Timestamp::MAX, |settled| settled.at);
+        let mut oldest: Vec<Mark> = marks.iter().copied().collect();
+        oldest.sort_by_key(settled);
+        oldest.iter().take(over).for_each(|mark| {
+            marks.remove(mark);
+        });
+    }
     marks.extend(new);
     let value = marks.iter().map(Mark::to_string).collect::<Vec<_>>().join(",");
     let (path, key) = fields;

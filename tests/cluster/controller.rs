@@ -71,9 +71,9 @@ async fn an_idle_controller_writes_its_lease_and_lists_nothing() {
     replica.stop().await;
 }
 
-/// Invariant 6: rules that do not compile never replace those that do, and the refusal is visible.
+/// Rules that do not compile never replace those that do, and the refusal is visible.
 #[tokio::test(start_paused = true)]
-async fn rules_that_do_not_compile_are_refused_and_the_last_good_ones_stay() {
+async fn invariant_6_the_last_good_rulebook_stays() {
     let stage = Stage::new();
     let replica = stage.start("a", SENTENCE);
     seconds(5).await;

@@ -130,3 +130,50 @@ async fn episodes_are_told_at_an_installation_and_not_again_when_the_state_is_lo
     assert_eq!(stage.events("team"), told);
     two.stop().await;
 }
+
+/// A cluster in which everything that happens is about a rule: each decision has something to decide.
+#[tokio::test(start_paused = true)]
+async fn the_state_of_a_busy_cluster_does_not_grow() {
+    const HOURS: usize = 60;
+    let stage = Stage::new();
+    let page = "rule r { when any job with label team=ml fails; then notify failed \"{job.metadata.name}\" }\n";
+    // A lease of hours, since its renewals are not what this is about.
+    let hours = std::time::Duration::from_secs(4 * 3600);
+    let replica = stage.start_with("a", page, |options| options.times = tidegate::cluster::Times::of(hours));
+    seconds(60).await;
+    for n in 0..HOURS {
+        let name = format!("j-{n}");
+        let metadata = json!({"name": name, "namespace": "team", "labels": {"team": "ml"}});
+        stage.server.put(json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {}})).unwrap();
+        seconds(1800).await;
+        let failed = json!([{"type": "Failed", "status": "True", "lastTransitionTime": stage.now()}]);
+        stage.server.patch_status("batch/v1", "Job", "team", &name, json!({"conditions": failed})).unwrap();
+        seconds(1800).await;
+        stage.server.delete("batch/v1", "Job", "team", &name).unwrap();
+    }
+    seconds(60).await;
+    let state = stage.state().unwrap();
+    let count = |key: &str| state[key].as_object().map_or(0, serde_json::Map::len);
+    let told = stage.events("team").iter().filter(|event| event.ends_with("Failed")).count();
+    assert_eq!((told, count("acted"), count("fired")), (HOURS, 0, 0));
+    assert!((40..=52).contains(&count("settled")), "{}", count("settled"));
+    replica.stop().await;
+}
+
+/// More events and actions than the state can hold are refused, visibly, and the last good rules stay.
+#[tokio::test(start_paused = true)]
+async fn rules_that_are_too_many_to_be_remembered_are_refused() {
+    let stage = Stage::new();
+    let replica = stage.start("a", SENTENCE);
+    seconds(5).await;
+    let many = tidegate::engine::ITEMS_MAX / 2 + 1;
+    let rules: String = (0..many).map(|n| format!("when job j{n} succeeds then restart isvc x{n}\n")).collect();
+    replica.rules(&rules);
+    seconds(5).await;
+    let refused = replica.status().await["rules"]["refused"][0].as_str().unwrap_or("").to_owned();
+    assert!(refused.contains("no more than 20000 can be remembered"), "{refused}");
+    stage.succeed("train-fraud");
+    seconds(5).await;
+    assert_eq!(stage.marks("fraud"), 1);
+    replica.stop().await;
+}

@@ -168,7 +168,7 @@ async fn orders_go_in_order_and_stop_at_the_first_that_fails() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_leader_writes_and_only_with_time_left() {
+async fn invariant_4_one_writer_that_leads_and_has_time_left() {
     let mut desk = Desk::new();
     let version = version(&desk.live());
     desk.standing.send_modify(|standing| standing.until = Some(Instant::now() + DEADLINE - Duration::from_millis(1)));

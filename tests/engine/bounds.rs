@@ -175,6 +175,31 @@ fn a_busy_rule_leaves_no_more_than_two_days_behind() {
     assert!(state.dealt_until.is_some());
 }
 
+/// A kind that may not be read: it is not known what waits there, so no cause is over; everything else is pruned as ever.
+#[test]
+fn a_kind_that_cannot_be_listed_does_not_stop_pruning() {
+    let paced = PAGE.replace("\" }", "\"; cooldown 5m }");
+    let rules = format!("{paced}\nrule other {{ when pod p is healthy for 1h; then restart isvc x }}");
+    let mut cluster = Cluster::new(&rules).unwrap();
+    let pod = cluster.kind("pod");
+    cluster.ledger.set_listing(pod, tidegate::engine::Listing::Pending);
+    for hour in 0..100_i64 {
+        cluster.pass(at(hour * 60));
+        cluster.apply_json(ended(&format!("job-{hour}"), false, hour * 60));
+        cluster.pass(at(hour * 60 + 30));
+        cluster.delete(&format!("job default/job-{hour}"));
+        cluster.settle();
+        assert!(cluster.ledger.prune(cluster.now));
+    }
+    let state = &cluster.ledger.world().state;
+    assert_eq!((state.settled.len(), state.dealt_until), (100, None));
+    assert!((1..3).contains(&state.acted.len()), "{}", state.acted.len());
+    cluster.ledger.set_listing(pod, tidegate::engine::Listing::Listed);
+    cluster.settle();
+    assert!(cluster.ledger.prune(cluster.now));
+    assert!(cluster.ledger.world().state.settled.len() <= 50);
+}
+
 #[test]
 fn what_waits_longer_than_two_days_is_not_forgotten() {
     let rules = "rule r { when job a succeeds and deployment d is healthy for 3d; then notify done \"x\" }\n\
@@ -288,4 +313,34 @@ fn rules_with_more_items_than_can_be_remembered_are_counted() {
     let rules: String = (0..100).map(|n| format!("when job j{n} succeeds then restart isvc x\n")).collect();
     let count = tidegate::engine::item_count(&compile(&rules).unwrap());
     assert!((200..230).contains(&count), "{count}");
+}
+
+/// Nothing can be stored, and one target has more causes than its record may hold.
+#[test]
+fn invariant_10_bounded_a_record_holds_what_nothing_else_remembers() {
+    let rules = "rule r { when any job with label team=ml succeeds; then restart isvc x }";
+    let mut cluster = Cluster::new(rules).unwrap();
+    cluster.apply_json(isvc("x"));
+    let x = cluster.object("isvc default/x");
+    let record = |cluster: &Cluster| -> BTreeSet<String> {
+        let annotations = &cluster.objects[&x]["spec"]["predictor"]["annotations"];
+        let text = annotations.as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned();
+        text.split(',').map(str::to_owned).collect()
+    };
+    for n in 0..12 {
+        cluster.now = at(n);
+        (0..50).for_each(|m| cluster.put_quietly(ended(&format!("job-{n}-{m}"), true, n)));
+        cluster.settle();
+    }
+    let held = record(&cluster);
+    assert_eq!(held.len(), 512);
+    let settled = &cluster.ledger.world().state.settled;
+    let lost: Vec<Timestamp> =
+        settled.iter().filter(|(mark, _)| !held.contains(&mark.to_string())).map(|(_, settled)| settled.at).collect();
+    assert!(lost.len() == 88 && lost.iter().all(|settled| *settled <= at(1)), "the oldest go first: {lost:?}");
+    // Once it is stored, the next write leaves it out.
+    let (_, marks) = cluster.ledger.world().storable();
+    cluster.ledger.world_mut().saved(&marks);
+    cluster.apply_json(ended("last", true, 20));
+    assert_eq!(record(&cluster).len(), 1);
 }

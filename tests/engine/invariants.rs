@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use tidegate::engine::{Ledger, Listing, Standing};
+use tidegate::expr::Truth;
 
 use crate::cluster::{Cluster, START, compile};
 
@@ -43,8 +44,10 @@ fn targets(cluster: &mut Cluster) {
         );
     }
     cluster.apply_json(json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}}));
-    let app = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "other", "namespace": "argocd"}});
-    cluster.apply_json(app);
+    for name in ["other", "platform"] {
+        let metadata = json!({"name": name, "namespace": "argocd"});
+        cluster.apply_json(json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": metadata}));
+    }
 }
 
 /// What the outside does, a minute each.
@@ -159,16 +162,54 @@ proptest! {
     }
 }
 
+/// Each form in which a rule can ask for Jobs, of which the first page of a list has come.
 #[test]
 fn invariant_2_nothing_is_decided_about_a_kind_before_it_has_been_listed() {
-    let mut cluster = Cluster::new("rule r { when job a fails; then notify failed \"a\"; catch up }").unwrap();
-    let kind = cluster.ledger.rulebook().kind_by_short("job").unwrap();
-    cluster.ledger.set_listing(kind, Listing::Pending);
-    cluster.apply_json(job("a", Some(false), 1));
-    assert!(cluster.log.is_empty(), "{:?}", cluster.log);
-    cluster.ledger.set_listing(kind, Listing::Listed);
-    cluster.settle();
-    assert_eq!(cluster.log, ["failed Failed on job default/a: a", "mark job default/a: complete None, failed Some(3)"]);
+    let conditions = [
+        "job a fails",
+        "any job with label team=ml fails",
+        "every job with label team=ml fails",
+        "job a has failed",
+        "any job with label team=ml has failed",
+        "isvc x is missing and every job with label team=ml has failed",
+        "isvc x is missing and every job with label team=ml is degraded",
+        "job a is degraded",
+        "job gone is missing",
+        "deployment d is missing and job gone is missing",
+        "isvc x is missing and not job gone has succeeded",
+    ];
+    for condition in conditions {
+        for before in [Listing::Pending, Listing::Absent] {
+            // What is missing in a cluster without the kind is missing: of that nothing else has to be listed.
+            if before == Listing::Absent && (condition.contains("job gone")) {
+                continue;
+            }
+            // `any` stands for each match, and a wave opens once.
+            let block = if condition.starts_with("any") { "" } else { "; block wave 4" };
+            let rules = format!(
+                "application argocd/platform\nrule r {{ when {condition}; then notify failed \"a\"; catch up{block} }}"
+            );
+            let mut cluster = Cluster::new(&rules).unwrap();
+            let kind = cluster.kind("job");
+            let state = tidegate::engine::State::fresh();
+            cluster.ledger = Ledger::new(cluster.rulebook(), state);
+            cluster.log.clear();
+            for other in cluster.rulebook().fields().into_keys() {
+                cluster.ledger.set_listing(other, if other == kind { before } else { Listing::Listed });
+            }
+            cluster.settle();
+            cluster.apply_json(job("a", Some(false), 1));
+            let acted: Vec<_> = cluster.log.iter().filter(|line| !line.starts_with("wave")).collect();
+            assert!(acted.is_empty(), "{condition}, {before:?}: {acted:?}");
+            let open = |cluster: &Cluster| cluster.ledger.gates().map(|gate| gate.open).collect::<Vec<_>>();
+            assert!(!open(&cluster).contains(&Truth::True), "{condition}, {before:?}: the gate is open");
+            cluster.ledger.set_listing(kind, Listing::Listed);
+            cluster.settle();
+            let acted = cluster.log.iter().filter(|line| line.starts_with("failed Failed on")).count();
+            let opened = if block.is_empty() { Vec::new() } else { vec![Truth::True] };
+            assert_eq!((acted, open(&cluster)), (1, opened), "{condition}, {before:?}: {:?}", cluster.log);
+        }
+    }
 }
 
 #[test]
@@ -200,15 +241,28 @@ fn invariant_7_success_is_strict() {
 
 #[test]
 fn invariant_8_no_write_churn() {
-    let mut cluster = Cluster::new(RULES).unwrap();
+    let mut cluster = Cluster::new(&format!("{RULES}report every notebook to application argocd/platform\n")).unwrap();
     targets(&mut cluster);
     cluster.apply_json(job("a", Some(true), 1));
+    for (name, phase, wave) in [("good", "Succeeded", "5"), ("bad", "Failed", "7"), ("busy", "ValidationRunning", "8")]
+    {
+        let metadata =
+            json!({"name": name, "annotations": {"argocd.argoproj.io/sync-wave": "3", "mlops.dev/block-wave": wave}});
+        let status = json!({"phase": phase, "completionTime": START});
+        cluster.apply_json(json!({"apiVersion": "mlops.mlops.dev/v1alpha1", "kind": "NotebookValidationJob", "metadata": metadata, "status": status}));
+    }
     cluster.pass(START.parse::<Timestamp>().unwrap() + SignedDuration::from_hours(60));
+    for key in ["mlops.dev/notebook-status", "mlops.dev/notebook-summary", "tidegate.dev/gates.default"] {
+        assert!(cluster.log.iter().any(|line| line.contains(key)), "{key} was written: {:?}", cluster.log);
+    }
     cluster.log.clear();
-    let changes = cluster.ledger.world().state_changes();
+    let (changes, objects) = (cluster.ledger.world().state_changes(), cluster.objects.clone());
     for hour in 61..80 {
         cluster.pass(START.parse::<Timestamp>().unwrap() + SignedDuration::from_hours(hour));
+        cluster.ledger.decide_all();
+        cluster.settle();
     }
+    assert_eq!(cluster.objects, objects);
     assert!(cluster.log.is_empty(), "{:?}", cluster.log);
     assert_eq!(cluster.ledger.world().state_changes(), changes, "the state is not written either");
 }

@@ -116,7 +116,7 @@ fn a_run_that_appears_after_the_load_but_ended_long_before_it_is_baseline() {
 }
 
 #[test]
-fn a_completion_time_in_the_future_silences_no_rule_and_waits_no_longer_than_others() {
+fn invariant_5_a_completion_time_in_the_future_silences_no_rule_and_waits_no_longer_than_others() {
     for minutes in [60, 60 * 24 * 365 * 70] {
         let mut cluster = Cluster::new("when job other succeeds then restart isvc x").unwrap();
         cluster.apply_json(isvc("x"));
@@ -277,7 +277,7 @@ pub fn thing(name: &str) -> Json {
 }
 
 #[test]
-fn a_cause_without_a_time_does_not_wait_anew_after_each_restart() {
+fn invariant_5_nothing_waits_for_ever_though_its_time_is_not_told_and_the_controller_restarts_each_day() {
     let mut cluster = Cluster::new(&format!("{THINGS}when thing t succeeds then restart isvc absent")).unwrap();
     cluster.pass(at(1));
     cluster.apply_json(thing("t"));

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{Ledger, STATUS_INTERVAL};
 use crate::engine::record::{status, wave_record};
 use crate::engine::{Gate, Intent, Listing, Mark};
+use crate::rulebook::AppName;
 
 impl Ledger {
     /// What is to be written now, at most one write in a lane.
@@ -55,19 +56,26 @@ impl Ledger {
         if self.dirty_apps.is_empty() {
             return intents;
         }
+        let known =
+            !self.adopted.is_empty() && self.kinds.iter().all(|kind| self.world.listing(*kind) != Listing::Pending);
+        let again =
+            |app: &AppName| self.status_written.get(app).and_then(|last| last.saturating_add(STATUS_INTERVAL).ok());
+        // What has to wait is not even counted: in a second, much may happen.
+        let (held, due): (Vec<AppName>, Vec<AppName>) = std::mem::take(&mut self.dirty_apps)
+            .into_iter()
+            .partition(|app| !known || again(app).is_some_and(|again| again > now));
+        for again in held.iter().filter_map(again).filter(|again| known && *again > now) {
+            *wake = Some(wake.map_or(again, |wake| wake.min(again)));
+        }
+        let mut open: BTreeSet<AppName> = held.into_iter().collect();
+        if due.is_empty() {
+            self.dirty_apps = open;
+            return intents;
+        }
         let gates: Vec<Gate> = self.gates.values().flatten().cloned().collect();
-        let mut open = BTreeSet::new();
-        for app in std::mem::take(&mut self.dirty_apps) {
-            if self.adopted.is_empty() || !self.kinds.iter().all(|kind| self.world.listing(*kind) != Listing::Pending) {
-                open.insert(app);
-                continue;
-            }
+        for app in due {
             let Some(intent) = status(&self.rulebook, &self.world, &app, &gates, now) else { continue };
-            let again = self.status_written.get(&app).and_then(|last| last.saturating_add(STATUS_INTERVAL).ok());
-            match again.filter(|again| *again > now) {
-                Some(again) => *wake = Some(wake.map_or(again, |w| w.min(again))),
-                None => intents.push(intent),
-            }
+            intents.push(intent);
             open.insert(app);
         }
         self.dirty_apps = open;
