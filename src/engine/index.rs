@@ -123,6 +123,41 @@ impl Index {
         }
     }
 
+    /// Every unit of the rulebook's rules: those of [`Ledger::units_of`](super::Ledger::units_of) for each. Each object is looked at once, not
+    /// once for each rule with `any`.
+    #[must_use]
+    pub fn all(&self, rulebook: &Rulebook, world: &World) -> Vec<Unit> {
+        let mut units = Vec::new();
+        for (number, rule) in rulebook.rules.iter().enumerate() {
+            let id = RuleId::Book(number);
+            let alone = rule.alternatives.iter().enumerate().filter(|(_, a)| a.any.is_none());
+            units.extend(alone.map(|(alternative, _)| Unit { rule: id.clone(), alternative, member: None, owed: None }));
+            units.extend(blocks(&id, rule));
+        }
+        for kind in world.kinds() {
+            for row in world.rows(kind).map(|entry| &entry.row) {
+                units.extend(self.units_with(rulebook, kind, row));
+            }
+        }
+        units
+    }
+
+    /// The units in which `any` stands for this object.
+    fn units_with(&self, rulebook: &Rulebook, kind: KindIx, row: &Row) -> Vec<Unit> {
+        let mut units = Vec::new();
+        for (number, position) in self.selecting(kind, &[row]) {
+            let Some(rule) = rulebook.rules.get(number) else { continue };
+            if !rule.terms.get(position).is_some_and(|term| matches(rulebook, &term.source, row)) {
+                continue;
+            }
+            for (alternative, _) in rule.alternatives.iter().enumerate().filter(|(_, a)| a.any == Some(position)) {
+                let object = ObjectRef { kind, namespace: row.namespace.clone(), name: row.name.clone() };
+                units.push(Unit { rule: RuleId::Book(number), alternative, member: Some(object), owed: None });
+            }
+        }
+        units
+    }
+
     /// What a change of one object touches: rows as they were and as they are.
     #[must_use]
     pub fn touched(&self, rulebook: &Rulebook, world: &World, object: &ObjectRef, rows: &[&Row]) -> Touched {

@@ -200,12 +200,13 @@ impl Ledger {
     /// Everything is to be decided again.
     pub fn decide_all(&mut self) {
         self.index_owed();
-        let ids: Vec<RuleId> = (0..self.rulebook.rules.len()).map(RuleId::Book).collect();
+        self.dirty.extend(self.index.all(&self.rulebook, &self.world));
+        self.dirty_rules.extend((0..self.rulebook.rules.len()).map(RuleId::Book));
         let annotated = self.world.all_annotated();
         let annotated: Vec<RuleId> = annotated
             .flat_map(|(object, a)| (0..a.rules.len()).map(|index| RuleId::Annotation(object.clone(), index)))
             .collect();
-        for id in ids.into_iter().chain(annotated) {
+        for id in annotated {
             self.dirty.extend(self.units_of(&id));
             self.dirty_rules.insert(id);
         }
