@@ -23,7 +23,7 @@ use tidegate::rulebook::{KindIx, Options, load};
 const JOBS: usize = 100_000;
 /// The page of tidegate's watches, and kube's default.
 const PAGES: [(&str, usize); 2] = [("tidegate", 250), ("kube", 500)];
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 1;
 
 /// Rules as a platform has them: named Jobs, Jobs by label with a gate and a text, runs of a CronJob.
 const RULES: &str = r#"application openshift-gitops/platform

@@ -335,7 +335,11 @@ impl Ledger {
         }
     }
 
+    /// While a kind is being listed nothing is said of its objects; then [`Ledger::decide_all`] notes all of them.
     fn note_object(&mut self, object: &ObjectRef) {
+        if self.world.listing(object.kind) == Listing::Pending {
+            return;
+        }
         if self.rulebook.kind(object.kind).is_some_and(|kind| kind.runs) {
             self.dirty_objects.insert(object.clone());
         }

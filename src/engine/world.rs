@@ -66,7 +66,8 @@ pub struct Attempt {
 #[derive(Clone, Debug, Default)]
 struct Table {
     listing: Listing,
-    rows: BTreeMap<(Arc<str>, Arc<str>), Entry>,
+    /// Boxed: the nodes of the map have room for twice as many as they hold.
+    rows: BTreeMap<(Arc<str>, Arc<str>), Box<Entry>>,
 }
 
 /// Everything a decision depends on, beside the rulebook and the time.
@@ -140,12 +141,12 @@ impl World {
     /// An object.
     #[must_use]
     pub fn get(&self, object: &ObjectRef) -> Option<&Entry> {
-        self.tables.get(&object.kind)?.rows.get(&(object.namespace.clone(), object.name.clone()))
+        self.tables.get(&object.kind)?.rows.get(&(object.namespace.clone(), object.name.clone())).map(Box::as_ref)
     }
 
     /// All objects of a kind, by namespace and name.
     pub fn rows(&self, kind: KindIx) -> impl Iterator<Item = &Entry> {
-        self.tables.get(&kind).into_iter().flat_map(|table| table.rows.values())
+        self.tables.get(&kind).into_iter().flat_map(|table| table.rows.values().map(Box::as_ref))
     }
 
     /// All objects of a kind in one namespace.
@@ -156,7 +157,7 @@ impl World {
         table
             .into_iter()
             .flat_map(move |t| t.rows.range(from.clone()..))
-            .map_while(move |((ns, _), entry)| (*ns == namespace).then_some(entry))
+            .map_while(move |((ns, _), entry)| (*ns == namespace).then_some(entry.as_ref()))
     }
 
     /// The kinds that have been heard of.
@@ -249,7 +250,7 @@ impl World {
             // It is served after all, and this is the first of its list.
             table.listing = Listing::Pending;
         }
-        table.rows.insert(key, Entry { row, health, run, since });
+        table.rows.insert(key, Box::new(Entry { row, health, run, since }));
         true
     }
 
@@ -394,7 +395,7 @@ impl World {
             let asked = |entry: &&Entry| {
                 self.episodic.contains(kind) || entry.run.as_ref().is_some_and(|run| run.ended.is_none())
             };
-            let rows = table.rows.values().filter(asked);
+            let rows = table.rows.values().map(Box::as_ref).filter(asked);
             live.extend(rows.map(|entry| episode_key(&entry.row.uid, entry.health.status)));
         }
         let before = self.state.episodes.len();

@@ -12,13 +12,8 @@ const ON_SUCCESS_TRIGGER: &str = "mlops.dev/on-success-trigger";
 /// As above.
 const BLOCK_WAVE: &str = "mlops.dev/block-wave";
 
-/// Annotations that are read of every kind: to whom an object belongs, whether it is a hook.
-const ALWAYS: &[&str] = &[
-    "argocd.argoproj.io/tracking-id",
-    "argocd.argoproj.io/hook",
-    "argocd.argoproj.io/hook-delete-policy",
-    "helm.sh/hook",
-];
+/// Annotations that are read of every kind: whether it is a hook. Waves and tracking-ids become fields of the row.
+const ALWAYS: &[&str] = &["argocd.argoproj.io/hook", "argocd.argoproj.io/hook-delete-policy", "helm.sh/hook"];
 
 /// Annotations of objects that run to completion: rules, the record of waves, and the mark that the job's own operator acts on them.
 const OF_RUNS: &[&str] =
