@@ -131,7 +131,12 @@ impl Index {
         for (number, rule) in rulebook.rules.iter().enumerate() {
             let id = RuleId::Book(number);
             let alone = rule.alternatives.iter().enumerate().filter(|(_, a)| a.any.is_none());
-            units.extend(alone.map(|(alternative, _)| Unit { rule: id.clone(), alternative, member: None, owed: None }));
+            units.extend(alone.map(|(alternative, _)| Unit {
+                rule: id.clone(),
+                alternative,
+                member: None,
+                owed: None,
+            }));
             units.extend(blocks(&id, rule));
         }
         for kind in world.kinds() {
