@@ -23,6 +23,9 @@ pub struct Args {
     /// Rule files with kinds and models that the condition uses, or folders of them
     #[arg(long, value_name = "RULES")]
     rules: Vec<PathBuf>,
+    /// Whose members `in wave` asks for, where the condition does not say `of application`
+    #[arg(long, value_name = "NS/NAME")]
+    application: Option<String>,
     /// The cluster [default: KUBECONFIG, ~/.kube/config, or the pod's service account]
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
@@ -37,7 +40,13 @@ pub struct Args {
 pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
     let seconds = crate::syntax::parse_duration(&args.timeout)
         .map_err(|(message, help)| anyhow::anyhow!("--timeout: {message}; {help}"))?;
-    let files = if args.rules.is_empty() { Vec::new() } else { read_rules(&args.rules)?.files };
+    let mut files = if args.rules.is_empty() { Vec::new() } else { read_rules(&args.rules)?.files };
+    if let Some(application) = &args.application {
+        if !application.chars().all(|c| c.is_ascii_alphanumeric() || "-./".contains(c)) {
+            bail!("--application: `{application}` is not the name of an Application; write NAMESPACE/NAME");
+        }
+        files.push(("--application".to_owned(), format!("application {application}\n")));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     runtime.block_on(async {
         let connection = cluster::connect(args.kubeconfig.as_deref()).await?;

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::yaml::scalar;
 use crate::diagnostic::Sources;
 use crate::graph::BlockMeans;
-use crate::rulebook::{Filter, KindIx, Rule, Rulebook};
+use crate::rulebook::{Filter, KindIx, Rule, Rulebook, Term};
 
 /// Characters of a Job's name: its pods carry it in a label. Source: Kubernetes `batch/v1`.
 const NAME_CHARS_MAX: usize = 63;
@@ -137,8 +137,9 @@ impl Hook<'_> {
                 application.into_iter().for_each(|kind| add(Some(app.namespace.clone()), kind, Some(app.name.clone())));
             }
             if term.source.is_listed() && !term.source.filters.iter().any(|f| matches!(f, Filter::Application(_))) {
-                let home = self.rulebook.application.as_ref().map(|app| app.namespace.clone());
-                application.into_iter().for_each(|kind| add(home.clone(), kind, None));
+                let home = self.rulebook.application.as_ref();
+                let (place, name) = home.map(|app| (app.namespace.clone(), app.name.clone())).unzip();
+                application.into_iter().for_each(|kind| add(place.clone(), kind, name.clone()));
             }
         }
         reads
@@ -195,6 +196,12 @@ impl Hook<'_> {
         )?;
         writeln!(out, "          args:\n            - wait\n            - {}", serde_json::json!(self.rule.text))?;
         writeln!(out, "            - --timeout={}", duration(timeout))?;
+        let of_file = |term: &Term| {
+            term.source.is_listed() && !term.source.filters.iter().any(|f| matches!(f, Filter::Application(_)))
+        };
+        if let Some(app) = self.rulebook.application.as_ref().filter(|_| self.rule.terms.iter().any(of_file)) {
+            writeln!(out, "            - --application={}/{}", app.namespace, app.name)?;
+        }
         if own_kinds {
             writeln!(out, "            - --rules=/etc/tidegate/rules")?;
         }
