@@ -1,9 +1,12 @@
 //! From intents to jobs of the writer, and from their outcomes back to the ledger.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::kinds::{Kinds, resource};
 use super::metrics::{Id, Metrics};
+use super::pods::PodOwner;
 use super::request::shortened;
 use super::resource::Resource;
 use super::writer::{Order, Outcome, Place};
@@ -14,24 +17,35 @@ use crate::rulebook::{ObjectRef, Rulebook};
 #[must_use]
 pub fn orders(ledger: &Ledger, intent: &Intent) -> Vec<Order> {
     let rulebook = ledger.rulebook();
-    writes(rulebook, ledger.world(), intent).into_iter().filter_map(|write| order(rulebook, write)).collect()
+    writes(rulebook, ledger.world(), intent).into_iter().filter_map(|write| order(ledger, write)).collect()
 }
 
-fn order(rulebook: &Rulebook, write: Write) -> Option<Order> {
+fn order(ledger: &Ledger, write: Write) -> Option<Order> {
     let Write { object, op } = write;
     Some(match op {
-        WriteOp::MergePatch(body) => Order::Merge(place(rulebook, object)?, body),
+        WriteOp::MergePatch(body) => Order::Merge(place(ledger, object)?, body),
         WriteOp::CreateEvent(body) => {
             let resource = Resource::builtin("", "v1", "Event", "events");
-            Order::Create(Place { resource, namespace: object.namespace, name: object.name }, body)
+            Order::Create(Place { resource, namespace: object.namespace, name: object.name, uid: "".into() }, body)
         }
-        WriteOp::DeletePods { selector, before } => Order::DeletePods { namespace: object.namespace, selector, before },
+        WriteOp::DeletePods { selector, before } => {
+            let owner = owner(ledger, &object);
+            Order::DeletePods { namespace: object.namespace, selector, before, owner }
+        }
     })
 }
 
-fn place(rulebook: &Rulebook, object: ObjectRef) -> Option<Place> {
-    let resource = resource(rulebook.kind(object.kind)?);
-    Some(Place { resource, namespace: object.namespace, name: object.name })
+fn place(ledger: &Ledger, object: ObjectRef) -> Option<Place> {
+    let resource = resource(ledger.rulebook().kind(object.kind)?);
+    let uid = ledger.world().get(&object).map(|entry| entry.row.uid.clone()).unwrap_or_default();
+    Some(Place { resource, namespace: object.namespace, name: object.name, uid })
+}
+
+/// Whose pods are to be deleted. The pods of an InferenceService carry its name as a label, and are owned by what KServe makes of it.
+fn owner(ledger: &Ledger, object: &ObjectRef) -> Option<PodOwner> {
+    let kind = ledger.rulebook().kind(object.kind).filter(|kind| &*kind.group == "apps")?;
+    let uid = ledger.world().get(object)?.row.uid.clone();
+    Some(PodOwner { kind: kind.kind.clone(), name: object.name.clone(), uid })
 }
 
 /// Tells the ledger what became of an intent, logs it and counts it.
@@ -45,6 +59,7 @@ pub fn ended(
 ) {
     let told = Told::of(&outcome);
     log(ledger.rulebook(), metrics, intent, &told);
+    let failure = Failure { refused: told.result == "refused", message: told.why, wait: told.wait };
     match outcome {
         Outcome::Done(live) => {
             kinds.take_in(live, ledger, now);
@@ -53,25 +68,23 @@ pub fn ended(
         // Without the live object the next try would meet the same conflict.
         Outcome::Conflict(live) if !live.is_empty() => {
             kinds.take_in(live, ledger, now);
-            ledger.conflicted(intent);
+            ledger.conflicted(intent, now);
         }
-        Outcome::Conflict(live) | Outcome::Uncertain(live, _) => {
+        Outcome::Conflict(live) | Outcome::Uncertain(live, _) | Outcome::Refused(live, _) => {
             kinds.take_in(live, ledger, now);
-            ledger.failed(intent, &Failure { refused: false, message: told.why }, now);
+            ledger.failed(intent, &failure, now);
         }
-        Outcome::Refused(live, _) => {
-            kinds.take_in(live, ledger, now);
-            ledger.failed(intent, &Failure { refused: true, message: told.why }, now);
-        }
-        Outcome::Later(..) => ledger.failed(intent, &Failure { refused: false, message: told.why }, now),
+        Outcome::Later(..) => ledger.failed(intent, &failure, now),
         // Nothing was sent; whether it still is to be done is decided when this replica leads.
-        Outcome::NotLeader => ledger.conflicted(intent),
+        Outcome::NotLeader => ledger.unsent(intent),
     }
 }
 
 struct Told {
     result: &'static str,
     why: String,
+    /// How long the server asks to wait.
+    wait: Option<Duration>,
 }
 
 impl Told {
@@ -84,7 +97,8 @@ impl Told {
             Outcome::Later(why, _) => ("later", why.clone()),
             Outcome::NotLeader => ("not-leader", String::new()),
         };
-        Told { result, why }
+        let wait = if let Outcome::Later(_, wait) = outcome { *wait } else { None };
+        Told { result, why, wait }
     }
 }
 
@@ -95,7 +109,7 @@ fn log(rulebook: &Rulebook, metrics: &Metrics, intent: &Intent, told: &Told) {
     for firing in &intent.firings {
         let annotation = matches!(firing.unit.rule, RuleId::Annotation(..));
         let (rule, action): (&str, &str) =
-            if annotation { ("annotation", "trigger") } else { (&firing.rule, &firing.text) };
+            if annotation { ("annotation", "trigger") } else { (&firing.rule, label(&firing.text)) };
         metrics.count(Id::Actions, &[rule, action, told.result]);
         let causes: Vec<&str> = firing.causes.iter().map(|cause| cause.text.as_str()).collect();
         let causes = causes.join(", ");
@@ -120,6 +134,14 @@ fn log(rulebook: &Rulebook, metrics: &Metrics, intent: &Intent, told: &Told) {
     }
 }
 
+/// An action as a label: its text, of a notification without the message.
+fn label(action: &str) -> &str {
+    match action.starts_with("notify ") {
+        true => action.split('"').next().unwrap_or(action).trim_end(),
+        false => action,
+    }
+}
+
 /// What tidegate writes of its own.
 #[must_use]
 pub fn own(effect: &Effect) -> &'static str {
@@ -135,7 +157,7 @@ pub fn own(effect: &Effect) -> &'static str {
 pub fn would(metrics: &Metrics, would: &Would) {
     let annotation = matches!(would.unit.rule, RuleId::Annotation(..));
     let (rule, action): (&str, &str) =
-        if annotation { ("annotation", "trigger") } else { (&would.rule, &would.action) };
+        if annotation { ("annotation", "trigger") } else { (&would.rule, label(&would.action)) };
     metrics.count(Id::Actions, &[rule, action, "observed"]);
     let causes = would.causes.join(", ");
     tracing::info!(rule = %would.rule, action = would.action, causes, "observe: would be done");

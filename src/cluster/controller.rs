@@ -100,6 +100,8 @@ pub(super) struct Controller {
     /// What was observed last, the newest first.
     pub(super) would: VecDeque<(Timestamp, Would)>,
     pruned: Instant,
+    /// When the loop last looked around.
+    looked: Instant,
     election: Option<(Election, watch::Receiver<bool>)>,
     stopping: bool,
 }
@@ -168,6 +170,7 @@ pub async fn run(env: Env, options: Options, asks: mpsc::Receiver<Ask>, stop: wa
         observed: BTreeMap::new(),
         would: VecDeque::new(),
         pruned: Instant::now(),
+        looked: Instant::now(),
         election: Some((election, lease_stopped)),
         stopping: false,
     };
@@ -244,17 +247,21 @@ impl Controller {
             Input::Read(term, object) => self.read(term, object),
             Input::Ask(ask) => self.answer(ask),
             Input::Standing => self.stood(),
-            Input::Time => {
-                self.stale |= self.wake.is_some_and(|wake| wake <= now);
-                self.note_gates(now);
-                self.kinds.revive();
-            }
-            Input::Stop | Input::Broken(_) => {}
+            // Whatever is due by time is looked at in `turn`.
+            Input::Time | Input::Stop | Input::Broken(_) => {}
         }
     }
 
     /// Whatever is to be done after something came in.
     fn turn(&mut self) {
+        let now = self.env.clock.now();
+        self.stale |= self.wake.is_some_and(|wake| wake <= now);
+        // Whatever came in: with news all the time, nothing else would.
+        if self.looked.elapsed() >= Duration::from_secs(LOOK_SECONDS) {
+            self.looked = Instant::now();
+            self.note_gates(now);
+            self.kinds.revive();
+        }
         self.swap_rules();
         self.look_at_tenure();
         if self.stale && self.may_decide() {
@@ -298,7 +305,7 @@ impl Controller {
             }
             let orders = act::orders(ledger, &intent);
             if orders.is_empty() {
-                let failure = crate::engine::Failure { refused: false, message: "the target is gone".to_owned() };
+                let failure = crate::engine::Failure::passing("the target is gone");
                 ledger.failed(&intent, &failure, now);
                 continue;
             }
@@ -409,7 +416,7 @@ impl Controller {
     }
 
     fn next_look(&self) -> Instant {
-        let mut until = Instant::now() + Duration::from_secs(LOOK_SECONDS);
+        let mut until = self.looked + Duration::from_secs(LOOK_SECONDS);
         if self.may_decide()
             && let Some(wake) = self.wake
         {

@@ -2,7 +2,7 @@
 //!
 //! In: a rulebook, news of watches. Out: changes for the ledger. Watches whose kind and fields stay the same outlive a reload.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -22,6 +22,9 @@ use crate::rulebook::{Kind, KindIx, ObjectRef, Rulebook};
 
 /// News that wait for the loop, at most; then the watches wait.
 pub const NEWS_MAX: usize = 1024;
+
+/// Uids of deleted objects that are remembered, at most: far more than are deleted while a write is on its way.
+const GONE_MAX: usize = 1024;
 
 /// One watch.
 struct Watched {
@@ -67,6 +70,8 @@ pub struct Kinds {
     sender: mpsc::Sender<(u64, News<Row>)>,
     metrics: Metrics,
     interner: Interner,
+    /// Uids of objects that watches have told to be gone, the newest last: an answer of before must not bring them back.
+    gone: VecDeque<Arc<str>>,
 }
 
 /// Where a kind of the rules is served.
@@ -87,7 +92,8 @@ impl Kinds {
     pub fn new(env: Env, namespaces: Vec<Arc<str>>, metrics: Metrics) -> (Kinds, mpsc::Receiver<(u64, News<Row>)>) {
         let (sender, receiver) = mpsc::channel(NEWS_MAX);
         let interner = Interner::default();
-        (Kinds { env, namespaces, watches: BTreeMap::new(), next: 0, sender, metrics, interner }, receiver)
+        let (watches, gone) = (BTreeMap::new(), VecDeque::new());
+        (Kinds { env, namespaces, watches, next: 0, sender, metrics, interner, gone }, receiver)
     }
 
     /// Watches what a rulebook needs; gives its ledger the rows and listings of the watches that go on.
@@ -176,7 +182,13 @@ impl Kinds {
                 ledger.change(Change::Upsert(kind, row), now);
                 return watched.listed;
             }
-            News::Delete((namespace, name)) => ledger.change(Change::Delete(ObjectRef { kind, namespace, name }), now),
+            News::Delete((namespace, name), uid) => {
+                remove(ledger, ObjectRef { kind, namespace, name }, &uid, now);
+                if self.gone.len() >= GONE_MAX {
+                    self.gone.pop_front();
+                }
+                self.gone.push_back(uid);
+            }
             News::Listed(keys) => {
                 if let Some(trouble) = watched.trouble.take() {
                     tracing::info!(kind = %watched.resource.kind, was = trouble.message, "the watch works again");
@@ -233,9 +245,10 @@ impl Kinds {
                 let row =
                     object.as_ref().map(|object: &Json| Row::from_json(object, &watched.fields, &mut self.interner));
                 match row {
+                    Some(Some(row)) if self.gone.contains(&row.uid) => {}
                     Some(Some(row)) => ledger.change(Change::Upsert(kind, Box::new(row)), now),
                     Some(None) => {}
-                    None => ledger.change(Change::Delete(ObjectRef { kind, namespace, name }), now),
+                    None => remove(ledger, ObjectRef { kind, namespace, name }, &place.uid, now),
                 }
             }
         }
@@ -264,6 +277,14 @@ impl Kinds {
             standing.why = standing.why.take().or(why);
         }
         standings.into_values().collect()
+    }
+}
+
+/// An object is gone, unless there is a newer one of its name.
+fn remove(ledger: &mut Ledger, object: ObjectRef, uid: &Arc<str>, now: Timestamp) {
+    let held = ledger.world().get(&object).map(|entry| &entry.row.uid);
+    if held.is_none_or(|held| uid.is_empty() || held == uid) {
+        ledger.change(Change::Delete(object), now);
     }
 }
 

@@ -51,9 +51,9 @@ macro_rules! table {
 
 table! {
     Actions: Counter "tidegate_actions" ["rule", "action", "result"]
-        "Actions by rule, action (its text) and result: done, conflict (decided again on the live object), uncertain (no clear answer; read again), refused, later (the server asks to wait), not-leader, observed (would be done, but the rule or the controller only observes). Rules of annotations share the rule `annotation`; what tidegate writes of its own (Events, wave records, status annotations) has the rule `tidegate`";
+        "Actions by rule, action (its text; of a notification without the message) and result: done, conflict (decided again on the live object), uncertain (no clear answer; read again), refused, later (the server asks to wait), not-leader, observed (would be done, but the rule or the controller only observes). Rules of annotations share the rule `annotation`; what tidegate writes of its own (Events, wave records, status annotations) has the rule `tidegate`";
     GateHeld: Gauge "tidegate_gate_held_seconds" ["rule", "application", "wave"]
-        "For how long a wave has been held; 0 while it is open";
+        "For how long a wave has been held; 0 while it is open. Waves that annotations of live objects hold share the rule `annotation`, without wave: the longest counts";
     RuleState: Gauge "tidegate_rule_state" ["rule", "state"]
         "Matches of a rule in each state that is not at rest: waiting, due, expired, refused, would (observe)";
     OldestDue: Gauge "tidegate_oldest_due_seconds" []

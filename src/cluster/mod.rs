@@ -13,6 +13,7 @@ pub mod http;
 pub mod kinds;
 pub mod lease;
 pub mod metrics;
+pub mod pods;
 pub mod reload;
 mod report;
 pub mod request;

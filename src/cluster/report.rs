@@ -1,5 +1,7 @@
 //! What the controller answers: health, readiness, metrics, `/status`.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
@@ -64,7 +66,7 @@ impl Controller {
             self.metrics.set(Id::KindState, &[&kind.resource.kind, kind.state], 1.0);
             self.metrics.set(Id::Objects, &[&kind.resource.kind], count(kind.objects));
         }
-        let mut states = std::collections::BTreeMap::new();
+        let mut states = BTreeMap::new();
         let mut due = 0;
         for verdict in ledger.verdicts() {
             if let Some(state) = word(&verdict.standing) {
@@ -96,11 +98,20 @@ impl Controller {
 
     fn refresh_gates(&mut self, now: Timestamp) {
         self.note_gates(now);
-        let gates = self.ledger.iter().flat_map(Ledger::gates);
-        for gate in gates {
+        let mut longest: BTreeMap<(String, String, String), f64> = BTreeMap::new();
+        for (id, gate) in self.ledger.iter().flat_map(Ledger::gates_of_rules) {
             let key = (gate.rule.to_string(), application(gate), gate.wave);
             let value = self.held.get(&key).map_or(0.0, |since| seconds(*since, now));
-            self.metrics.set(Id::GateHeld, &[&key.0, &key.1, &key.2.to_string()], value);
+            // Whoever may annotate a job names a rule and a wave: they share a series.
+            let series = match id {
+                RuleId::Annotation(..) => ("annotation".to_owned(), key.1, String::new()),
+                RuleId::Book(_) => (key.0, key.1, key.2.to_string()),
+            };
+            let held = longest.entry(series).or_insert(value);
+            *held = held.max(value);
+        }
+        for ((rule, application, wave), value) in longest {
+            self.metrics.set(Id::GateHeld, &[&rule, &application, &wave], value);
         }
     }
 

@@ -52,6 +52,7 @@ impl Store {
             resource: Resource::builtin("", "v1", "ConfigMap", "configmaps"),
             namespace: namespace.clone(),
             name: format!("tidegate-state-{rulebook}").into(),
+            uid: "".into(),
         };
         Store { place, rulebook: rulebook.clone(), version: None, uid: "".into(), last_write: None }
     }
@@ -152,7 +153,7 @@ impl Store {
             "count": 1,
         });
         let resource = Resource::builtin("", "v1", "Event", "events");
-        Order::Create(Place { resource, namespace: self.place.namespace.clone(), name }, body)
+        Order::Create(Place { resource, namespace: self.place.namespace.clone(), name, uid: "".into() }, body)
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -49,7 +50,8 @@ pub async fn wait(env: &Env, rulebook: &Rulebook, patience: Duration, mut say: i
     let mut next = Instant::now() + SAY_EVERY;
     loop {
         waiting.world.note_missing(env.clock.now());
-        let (truth, reasons) = engine::condition(rulebook, &waiting.world, rule, env.clock.now());
+        let now = env.clock.now();
+        let (truth, reasons, wake) = engine::timed(rulebook, &waiting.world, rule, now);
         if truth == Truth::True {
             return Waited::Holds;
         }
@@ -66,14 +68,23 @@ pub async fn wait(env: &Env, rulebook: &Rulebook, patience: Duration, mut say: i
                     say(&trouble);
                 }
             }
-            () = tokio::time::sleep_until(next.min(deadline)) => {
-                if next < deadline {
-                    say(&format!("waiting for {}", waiting.missing(&reasons)));
+            () = tokio::time::sleep_until(looks_at(wake, now).unwrap_or(next).min(next).min(deadline)) => {
+                if next <= Instant::now() {
+                    if next < deadline {
+                        say(&format!("waiting for {}", waiting.missing(&reasons)));
+                    }
+                    next = Instant::now() + SAY_EVERY;
                 }
-                next = Instant::now() + SAY_EVERY;
             }
         }
     }
+}
+
+/// When time alone may change the condition.
+fn looks_at(wake: Option<Timestamp>, now: Timestamp) -> Option<Instant> {
+    // Never without a pause: a clock of milliseconds may wake just before its time.
+    let left = Duration::try_from(wake?.duration_since(now)).unwrap_or_default().max(Duration::from_millis(1));
+    Instant::now().checked_add(left)
 }
 
 /// The parts that do not hold, with why.
@@ -82,8 +93,20 @@ fn missing(reasons: &[Reason]) -> String {
     open.map(|reason| format!("{} ({})", reason.what, shortened(&reason.why))).collect::<Vec<_>>().join("; ")
 }
 
-/// A kind, and the one object of it that matters, if it is one.
-type Watched = (KindIx, Option<ObjectRef>);
+/// What one watch sees: a kind, and of it all, those of a namespace, or one object.
+struct Watched {
+    kind: KindIx,
+    object: Option<ObjectRef>,
+    namespace: Option<Arc<str>>,
+}
+
+impl Watched {
+    fn sees(&self, object: &ObjectRef) -> bool {
+        self.kind == object.kind
+            && self.object.as_ref().is_none_or(|only| only == object)
+            && self.namespace.as_ref().is_none_or(|only| *only == object.namespace)
+    }
+}
 
 struct Waiting<'a> {
     rulebook: &'a Rulebook,
@@ -129,7 +152,7 @@ fn watches(env: &Env, rulebook: &Rulebook, rule: &Rule, sender: &mpsc::Sender<(u
                 plural: kind.plural.clone(),
                 namespaced: kind.namespaced,
             },
-            namespace,
+            namespace: namespace.clone(),
             name: object.as_ref().map(|object| object.name.clone()),
             decode: Box::new(move |json| {
                 let row = Row::from_json(json, &keep, &mut interner)?;
@@ -139,17 +162,17 @@ fn watches(env: &Env, rulebook: &Rulebook, rule: &Rule, sender: &mpsc::Sender<(u
             news: sender.clone(),
         };
         tokio::spawn(watch.run(env.clone()));
-        begun.push((kind_ix, object));
+        begun.push(Watched { kind: kind_ix, object, namespace });
     }
     begun
 }
 
 impl Waiting<'_> {
     /// Takes news in; gives what is to be said about it.
-    fn hear(&mut self, id: u64, news: News<Row>, now: jiff::Timestamp) -> Option<String> {
+    fn hear(&mut self, id: u64, news: News<Row>, now: Timestamp) -> Option<String> {
         let index = usize::try_from(id).ok()?;
-        let kind = self.watches.get(index).map(|(kind, _)| *kind)?;
-        let good = matches!(news, News::Upsert(_) | News::Delete(_) | News::Listed(_));
+        let kind = self.watches.get(index)?.kind;
+        let good = matches!(news, News::Upsert(_) | News::Delete(..) | News::Listed(_));
         if good {
             self.troubles.remove(&index);
         }
@@ -157,16 +180,16 @@ impl Waiting<'_> {
             News::Upsert(row) => {
                 self.world.apply(self.rulebook, Change::Upsert(kind, row), now);
             }
-            News::Delete(key) => self.delete(kind, key, now),
+            News::Delete(key, _) => self.delete(kind, key, now),
             News::Listed(listed) => {
                 self.open.remove(&index);
-                if self.watches.iter().filter(|(other, _)| *other == kind).count() == 1 {
-                    for object in self.world.missing_from(kind, &listed) {
-                        self.delete(kind, (object.namespace, object.name), now);
-                    }
+                let watched = self.watches.get(index)?;
+                let gone = self.world.missing_from(kind, &listed).into_iter().filter(|object| watched.sees(object));
+                for object in gone.collect::<Vec<ObjectRef>>() {
+                    self.delete(kind, (object.namespace, object.name), now);
                 }
-                let complete =
-                    self.watches.iter().enumerate().all(|(i, (other, _))| *other != kind || !self.open.contains(&i));
+                let mut of_kind = self.watches.iter().enumerate().filter(|(_, other)| other.kind == kind);
+                let complete = of_kind.all(|(i, _)| !self.open.contains(&i));
                 if complete {
                     self.world.set_listing(kind, Listing::Listed);
                 }
@@ -192,7 +215,7 @@ impl Waiting<'_> {
         format!("{}{}", missing(reasons), troubles.collect::<String>())
     }
 
-    fn delete(&mut self, kind: KindIx, (namespace, name): Key, now: jiff::Timestamp) {
+    fn delete(&mut self, kind: KindIx, (namespace, name): Key, now: Timestamp) {
         self.world.apply(self.rulebook, Change::Delete(ObjectRef { kind, namespace, name }), now);
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use kube::Resource as _;
 use kube::api::Api;
 use kube::runtime::watcher::{self, Event, watcher};
 use serde_json::Value as Json;
@@ -42,8 +43,8 @@ pub enum News<R> {
     Absent(String),
     /// An object is so.
     Upsert(Box<R>),
-    /// An object is gone.
-    Delete(Key),
+    /// An object is gone: the one with this uid.
+    Delete(Key, Arc<str>),
     /// The list is complete: within the watch's bounds, nothing else exists.
     Listed(BTreeSet<Key>),
     /// It does not work just now, and will be tried again.
@@ -148,7 +149,8 @@ impl<R: Send + 'static> Watch<R> {
                 Ok(Event::Delete(seen)) => {
                     backoff.reset();
                     if let Some((key, _)) = (self.decode)(&seen.json) {
-                        self.tell(News::Delete(key)).await?;
+                        let uid = Arc::from(seen.meta().uid.as_deref().unwrap_or(""));
+                        self.tell(News::Delete(key, uid)).await?;
                     }
                 }
                 Err(error) => {

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::lease::Standing;
+use super::pods::{self, PodOwner};
 use super::request::{self, Answer};
 use super::resource::Resource;
 use super::send::{self, Sent};
@@ -28,8 +29,6 @@ pub const JOBS_AT_ONCE_MAX: usize = 8;
 pub const WRITES_PER_SECOND_MAX: u32 = 20;
 /// Writes at once after a quiet time.
 pub const WRITES_BURST_MAX: u32 = 60;
-/// Pods that one restart may delete.
-pub const PODS_MAX: usize = 1_000;
 
 /// One object in the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +39,8 @@ pub struct Place {
     pub namespace: Arc<str>,
     /// Its name.
     pub name: Arc<str>,
+    /// The uid that it had when this was decided; empty if that is not known.
+    pub uid: Arc<str>,
 }
 
 /// One write.
@@ -59,6 +60,8 @@ pub enum Order {
         selector: String,
         /// Only those created before.
         before: Timestamp,
+        /// Only those of this workload, where they name it.
+        owner: Option<PodOwner>,
     },
 }
 
@@ -72,10 +75,28 @@ pub struct Job {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Merge,
+enum Way<'a> {
+    /// With the resourceVersion that was sent, if any.
+    Merge(Option<&'a str>),
     Create,
     CreateNew,
+}
+
+impl Way<'_> {
+    /// Whether the live object is another than the one that a write was for. One that cannot be read may be.
+    fn has_moved(self, live: &[Live]) -> bool {
+        let Some((_, object)) = live.first() else { return true };
+        match (self, object) {
+            (Way::Merge(sent), Some(object)) => sent.is_some() && version(object) != sent,
+            (Way::Merge(_), None) => true,
+            (Way::Create | Way::CreateNew, object) => object.is_some(),
+        }
+    }
+}
+
+/// An object's resourceVersion; of a patch, the one that the object must have.
+fn version(object: &Json) -> Option<&str> {
+    object.pointer("/metadata/resourceVersion").and_then(Json::as_str)
 }
 
 /// A live object, as read or returned by a write; none if it does not exist.
@@ -142,11 +163,13 @@ impl Writer {
                 return (job.id, Outcome::NotLeader);
             }
             let outcome = match order {
-                Order::Merge(place, body) => self.one(place, self.merge(place, body).await, Way::Merge).await,
+                Order::Merge(place, body) => {
+                    self.one(place, self.merge(place, body).await, Way::Merge(version(body))).await
+                }
                 Order::Create(place, body) => self.one(place, self.create(place, body).await, Way::Create).await,
                 Order::CreateNew(place, body) => self.one(place, self.create(place, body).await, Way::CreateNew).await,
-                Order::DeletePods { namespace, selector, before } => {
-                    self.delete_pods(namespace, selector, *before).await
+                Order::DeletePods { namespace, selector, before, owner } => {
+                    self.delete_pods(namespace, selector, *before, owner.as_ref()).await
                 }
             };
             match outcome {
@@ -171,7 +194,7 @@ impl Writer {
     }
 
     /// What the answer to one write means.
-    async fn one(&self, place: &Place, sent: Sent, way: Way) -> Outcome {
+    async fn one(&self, place: &Place, sent: Sent, way: Way<'_>) -> Outcome {
         let answer = match sent {
             Sent::Answered(answer) => answer,
             Sent::Unanswered(why) => return Outcome::Uncertain(self.live(place).await, why),
@@ -181,8 +204,15 @@ impl Writer {
             409 if way == Way::Create && answer.reason() == "AlreadyExists" => Outcome::Done(Vec::new()),
             // A namespace that is going away, or a quota: not a matter of versions.
             409 if way == Way::Create => Outcome::Later(answer.message(), answer.retry_after),
-            409 => Outcome::Conflict(self.live(place).await),
-            404 if way == Way::Merge => Outcome::Conflict(vec![(place.clone(), None)]),
+            409 => {
+                let live = self.live(place).await;
+                match way.has_moved(&live) {
+                    true => Outcome::Conflict(live),
+                    // A webhook or a quota said so: the same write would meet the same answer at once.
+                    false => Outcome::Later(answer.message(), answer.retry_after),
+                }
+            }
+            404 if matches!(way, Way::Merge(_)) => Outcome::Conflict(vec![(place.clone(), None)]),
             401 | 429 => Outcome::Later(answer.message(), answer.retry_after),
             400..=499 => Outcome::Refused(self.live(place).await, answer.message()),
             _ => Outcome::Uncertain(self.live(place).await, answer.message()),
@@ -199,64 +229,70 @@ impl Writer {
         }
     }
 
-    async fn delete_pods(&self, namespace: &str, selector: &str, before: Timestamp) -> Outcome {
+    async fn delete_pods(
+        &self,
+        namespace: &str,
+        selector: &str,
+        before: Timestamp,
+        owner: Option<&PodOwner>,
+    ) -> Outcome {
         let pods = Resource::builtin("", "v1", "Pod", "pods");
-        let found = match self.pods(&pods, namespace, selector).await {
-            Ok(found) => found,
-            Err(outcome) => return outcome,
-        };
-        for (name, uid) in older(&found, before) {
-            self.bucket.take().await;
-            if !self.standing.borrow().leads_for(self.deadline) {
-                return Outcome::NotLeader;
-            }
-            let answer = match send::delete(&self.client, &pods, namespace, name, uid, self.deadline).await {
-                Sent::Answered(answer) => answer,
-                Sent::Unanswered(why) => return Outcome::Later(why, None),
+        let mut from = None;
+        loop {
+            let page = match self.pods(&pods, namespace, selector, from.as_deref()).await {
+                Ok(page) => page,
+                Err(outcome) => return outcome,
             };
-            match answer.status.as_u16() {
-                // Gone, or another pod of this name: what had to go has gone.
-                200..=299 | 404 | 409 => {}
-                401 | 429 | 500..=599 => return Outcome::Later(answer.message(), answer.retry_after),
-                _ => return Outcome::Refused(Vec::new(), answer.message()),
+            for (name, uid) in pods::to_delete(&page, before, owner) {
+                if let Some(stopped) = self.delete_pod(&pods, namespace, name, uid).await {
+                    return stopped;
+                }
+            }
+            from = pods::next_page(&page);
+            if from.is_none() {
+                return Outcome::Done(Vec::new());
             }
         }
-        Outcome::Done(Vec::new())
     }
 
-    async fn pods(&self, pods: &Resource, namespace: &str, selector: &str) -> Result<Json, Outcome> {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._/=,".contains(&b);
-        let refused = |why: String| Outcome::Refused(Vec::new(), why);
-        if selector.is_empty() || !selector.bytes().all(plain) {
-            return Err(refused(format!("`{}` is no label selector", selector.escape_debug())));
+    /// None when the pod is gone.
+    async fn delete_pod(&self, pods: &Resource, namespace: &str, name: &str, uid: &str) -> Option<Outcome> {
+        self.bucket.take().await;
+        if !self.standing.borrow().leads_for(self.deadline) {
+            return Some(Outcome::NotLeader);
         }
-        let path = pods.collection(namespace).map_err(refused)?;
-        let path =
-            format!("{path}?limit={PODS_MAX}&labelSelector={}", selector.replace('=', "%3D").replace(',', "%2C"));
+        let answer = match send::delete(&self.client, pods, namespace, name, uid, self.deadline).await {
+            Sent::Answered(answer) => answer,
+            Sent::Unanswered(why) => return Some(Outcome::Later(why, None)),
+        };
+        match answer.status.as_u16() {
+            // Gone, or another pod of this name: what had to go has gone.
+            200..=299 | 404 | 409 => None,
+            401 | 429 | 500..=599 => Some(Outcome::Later(answer.message(), answer.retry_after)),
+            _ => Some(Outcome::Refused(Vec::new(), answer.message())),
+        }
+    }
+
+    async fn pods(
+        &self,
+        pods: &Resource,
+        namespace: &str,
+        selector: &str,
+        from: Option<&str>,
+    ) -> Result<Json, Outcome> {
+        let refused = |why: String| Outcome::Refused(Vec::new(), why);
+        let query = pods::query(selector, from).map_err(refused)?;
+        let path = format!("{}?{query}", pods.collection(namespace).map_err(refused)?);
         match request::get(&self.client, &path, self.deadline).await {
             Ok(Answer { status, body, .. }) if status.is_success() => Ok(body),
-            Ok(answer) if matches!(answer.status.as_u16(), 401 | 429 | 500..=599) => {
+            // 410: the list has changed so much that it must begin anew.
+            Ok(answer) if matches!(answer.status.as_u16(), 401 | 410 | 429 | 500..=599) => {
                 Err(Outcome::Later(answer.message(), answer.retry_after))
             }
             Ok(answer) => Err(refused(answer.message())),
             Err(no_answer) => Err(Outcome::Later(no_answer.0, None)),
         }
     }
-}
-
-/// Name and uid of the pods that were created before a time and are not going away already.
-fn older<'a>(list: &'a Json, before: Timestamp) -> Vec<(&'a str, &'a str)> {
-    let items = list.get("items").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
-    let text = |pod: &Json, path: &str| pod.pointer(path).and_then(Json::as_str).map(str::to_owned);
-    let old = |pod: &&Json| {
-        let created: Option<Timestamp> = text(pod, "/metadata/creationTimestamp").and_then(|time| time.parse().ok());
-        created.is_some_and(|created| created < before) && text(pod, "/metadata/deletionTimestamp").is_none()
-    };
-    let named = |pod: &'a Json| {
-        let name = pod.pointer("/metadata/name").and_then(Json::as_str)?;
-        Some((name, pod.pointer("/metadata/uid").and_then(Json::as_str)?))
-    };
-    items.iter().filter(old).filter_map(named).collect()
 }
 
 fn together(mut done: Vec<Live>, more: Vec<Live>) -> Vec<Live> {
@@ -296,7 +332,6 @@ impl Bucket {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[tokio::test(start_paused = true)]
     async fn the_bucket_lets_a_burst_through_and_then_so_many_a_second() {
@@ -311,18 +346,5 @@ mod tests {
         }
         let took = began.elapsed();
         assert!((Duration::from_millis(1990)..Duration::from_millis(2100)).contains(&took), "{took:?}");
-    }
-
-    #[test]
-    fn only_old_pods_that_still_run_are_deleted() {
-        let pod = |name: &str, created: &str, deleted: Option<&str>| json!({"metadata": {"name": name, "uid": name, "creationTimestamp": created, "deletionTimestamp": deleted}});
-        let list = json!({"items": [
-            pod("old", "2026-03-01T08:00:00Z", None),
-            pod("same-second", "2026-03-01T09:00:00Z", None),
-            pod("going", "2026-03-01T08:00:00Z", Some("2026-03-01T08:59:00Z")),
-            {"metadata": {"name": "no-time"}},
-        ]});
-        let before = "2026-03-01T09:00:00Z".parse().unwrap_or_default();
-        assert_eq!(older(&list, before), [("old", "old")]);
     }
 }

@@ -15,7 +15,7 @@ use super::{
     Branch, Cause, Effect, EventDraft, Firing, How, Intent, Listing, Mark, Pace, RETRIES_DEFAULT, Settle, Standing,
     Unit, later,
 };
-use crate::expr::{Scope, Template};
+use crate::expr::{Scope, Template, Value};
 use crate::rulebook::{Action, ObjectRef, Outcome, Verb};
 
 /// Where a branch stands and what it wants.
@@ -311,12 +311,8 @@ impl Step<'_> {
             return Ok(format!("serving.kserve.io/inferenceservice={}", target.name));
         }
         let entry = self.ctx.world.get(target).ok_or("the target does not exist yet")?;
-        let labels = entry.row.fields.at(["spec", "selector", "matchLabels"]);
-        let Some(crate::expr::Value::Map(labels)) = labels else {
-            return Err(format!("{} has no matchLabels to find its pods by", self.ctx.rulebook.say(target)));
-        };
-        let pairs = labels.iter().filter_map(|(key, value)| value.as_str().map(|value| format!("{key}={value}")));
-        Ok(pairs.collect::<Vec<_>>().join(","))
+        let why = || format!("{} has no selector to find its pods by", self.ctx.rulebook.say(target));
+        entry.row.fields.at(["spec", "selector"]).and_then(selector).ok_or_else(why)
     }
 
     fn notification(&self, firing: &Firing, kind: &std::sync::Arc<str>, message: String) -> EventDraft {
@@ -337,6 +333,37 @@ impl Step<'_> {
             time: latest(&firing.causes).unwrap_or(self.ctx.now),
         }
     }
+}
+
+/// A workload's selector as the API server's lists take it. None if it selects nothing, or in a way that is not known: then no pod is
+/// deleted.
+///
+/// Source: Kubernetes API, `LabelSelector`.
+fn selector(selector: &Value) -> Option<String> {
+    let mut parts = Vec::new();
+    if let Some(Value::Map(labels)) = selector.get("matchLabels") {
+        for (key, value) in labels.iter() {
+            parts.push(format!("{key}={}", value.as_str()?));
+        }
+    }
+    if let Some(Value::List(expressions)) = selector.get("matchExpressions") {
+        for expression in expressions.iter() {
+            let key = expression.get("key")?.as_str()?;
+            let values: Vec<&str> = match expression.get("values") {
+                Some(Value::List(values)) => values.iter().map(Value::as_str).collect::<Option<_>>()?,
+                _ => Vec::new(),
+            };
+            let values = values.join(",");
+            parts.push(match expression.get("operator")?.as_str()? {
+                "In" => format!("{key} in ({values})"),
+                "NotIn" => format!("{key} notin ({values})"),
+                "Exists" => key.to_owned(),
+                "DoesNotExist" => format!("!{key}"),
+                _ => return None,
+            });
+        }
+    }
+    (!parts.is_empty()).then(|| parts.join(","))
 }
 
 /// What is settled once an action is done: with an Event on its target.

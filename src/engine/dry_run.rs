@@ -298,6 +298,7 @@ impl Run<'_> {
                 }
                 self.ledger.sent(&intent);
                 self.ledger.done(&intent, now);
+                self.ledger.forget_intervals();
             }
             if !acted {
                 break;

@@ -24,7 +24,7 @@ use super::record::{annotation_notes, application_of, validation_event, wave_rec
 use super::{Change, Gate, Intent, Listing, Mark, RuleId, State, Unit, Verdict, World};
 use crate::rulebook::{AppName, KindIx, ObjectRef, Rulebook};
 
-/// An Application's annotations are written at most this often.
+/// The status on an Application is written at most this often, and so are notifications: whoever is told of them sees each.
 pub const STATUS_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
 
 /// Rounds of decisions in one tick, at most: each settles something, so more would mean a rule that never rests.
@@ -81,6 +81,10 @@ pub struct Ledger {
     /// Firings that go on without a cause of theirs.
     owed: BTreeMap<Mark, Unit>,
     status_written: BTreeMap<AppName, Timestamp>,
+    /// Applications of which something is not known until more kinds have been listed.
+    apps_held: BTreeSet<AppName>,
+    /// When an Application last got a notification.
+    noted: BTreeMap<ObjectRef, Timestamp>,
     adopted: BTreeSet<Mark>,
     /// Observed since the last tick.
     would: Vec<Would>,
@@ -138,6 +142,8 @@ impl Ledger {
             resting: BTreeMap::new(),
             owed: BTreeMap::new(),
             status_written: BTreeMap::new(),
+            apps_held: BTreeSet::new(),
+            noted: BTreeMap::new(),
             adopted: BTreeSet::new(),
             would: Vec::new(),
             waves: BTreeSet::new(),
@@ -192,6 +198,16 @@ impl Ledger {
         self.verdicts.values()
     }
 
+    /// Lets what is done later be written at once, for plans: in them no time passes.
+    pub(super) fn forget_intervals(&mut self) {
+        self.noted.clear();
+    }
+
+    /// Every gate with its rule.
+    pub fn gates_of_rules(&self) -> impl Iterator<Item = (&RuleId, &Gate)> {
+        self.gates.iter().flat_map(|(id, gates)| gates.iter().map(move |gate| (id, gate)))
+    }
+
     /// Every gate, by rule.
     pub fn gates(&self) -> impl Iterator<Item = &Gate> {
         self.gates.values().flatten()
@@ -217,6 +233,7 @@ impl Ledger {
                 self.note_object(&object);
             }
         }
+        self.dirty_apps.append(&mut self.apps_held);
         self.dirty_apps.extend(self.rulebook.application.clone());
         self.dirty_apps.extend(self.rulebook.reports.iter().map(|report| report.application.clone()));
     }

@@ -24,8 +24,12 @@ pub const SUMMARY: &str = "mlops.dev/notebook-summary";
 /// What only the notebook operator writes when it acts on the annotations itself.
 /// Source: jupyter-notebook-validator-operator `internal/controller/argocd/sync_wave.go`.
 pub const OPERATOR_MARK: &str = "mlops.dev/completion-time";
-/// Names in `failedJobs`, at most: all annotations of an object together hold 256 KiB.
+/// Names in `failedJobs`, at most.
 pub const FAILED_JOBS_MAX: usize = 500;
+/// Bytes of the names in `failedJobs`, and of the gates on an Application, at most; `failed` counts all, and the gates that are left out are
+/// counted. All annotations of an object together hold 256 KiB, and what is longer than 64 KiB is cut when it
+/// is read and could not be compared.
+pub const LIST_BYTES_MAX: usize = 16 * 1024;
 /// Characters of a gate's reason on the Application, at most.
 const GATE_REASON_CHARS_MAX: usize = 200;
 
@@ -90,15 +94,23 @@ pub fn wave_record(object: &ObjectRef, entry: &Entry) -> Option<Intent> {
     Some(Intent { target: object.clone(), effect: Effect::WaveRecord { complete, failed }, firings: Vec::new() })
 }
 
-/// The annotations of an Application that are not as they should be.
+/// The annotations of an Application that are not as they should be. What is not known yet stays as it is: the counts, unless all jobs
+/// that may be `counted` are known; the gates, when none are given.
 #[must_use]
-pub fn status(rulebook: &Rulebook, world: &World, app: &AppName, gates: &[Gate], now: Timestamp) -> Option<Intent> {
+pub fn status(
+    rulebook: &Rulebook,
+    world: &World,
+    app: &AppName,
+    counted: bool,
+    gates: Option<&[&Gate]>,
+    now: Timestamp,
+) -> Option<Intent> {
     let target = application_object(rulebook, app)?;
     let entry = world.get(&target).filter(|entry| !entry.row.deleting)?;
-    let mut status = count(rulebook, world, app);
-    let said = entry.row.annotation(STATUS);
     let mut changes: Vec<(Arc<str>, Option<String>)> = Vec::new();
-    if status.total > 0 || said.is_some() {
+    let mut status = if counted { count(rulebook, world, app) } else { NotebookStatus::default() };
+    let said = entry.row.annotation(STATUS);
+    if counted && (status.total > 0 || said.is_some()) {
         if !said.is_some_and(|said| says(said, &status)) {
             status.last_update = jiff::Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
             changes.push((Arc::from(STATUS), serde_json::to_string(&status).ok()));
@@ -108,10 +120,12 @@ pub fn status(rulebook: &Rulebook, world: &World, app: &AppName, gates: &[Gate],
             changes.push((Arc::from(SUMMARY), Some(summary)));
         }
     }
-    let key = gates_key(&rulebook.id);
-    let held = gates_text(app, gates);
-    if entry.row.annotation(&key).map(|s| &**s) != held.as_deref() {
-        changes.push((Arc::from(key), held));
+    if let Some(gates) = gates {
+        let key = gates_key(&rulebook.id);
+        let held = gates_text(gates);
+        if entry.row.annotation(&key).map(|s| &**s) != held.as_deref() {
+            changes.push((Arc::from(key), held));
+        }
     }
     (!changes.is_empty()).then(|| Intent { target, effect: Effect::Status(changes), firings: Vec::new() })
 }
@@ -122,7 +136,7 @@ pub fn gates_key(rulebook: &str) -> String {
     format!("tidegate.dev/gates.{rulebook}")
 }
 
-fn gates_text(app: &AppName, gates: &[Gate]) -> Option<String> {
+fn gates_text(gates: &[&Gate]) -> Option<String> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Shown<'a> {
@@ -131,23 +145,37 @@ fn gates_text(app: &AppName, gates: &[Gate]) -> Option<String> {
         rule: &'a str,
         waits_for: String,
     }
-    let shown: Vec<Shown<'_>> = gates
-        .iter()
-        .filter(|gate| gate.application.as_ref() == Some(app))
-        .map(|gate| Shown {
-            wave: gate.wave,
-            open: gate.open == Truth::True,
-            rule: &gate.rule,
-            waits_for: waits_for(gate),
-        })
-        .collect();
-    if shown.is_empty() { None } else { serde_json::to_string(&shown).ok() }
+    let (mut shown, mut more): (Vec<String>, usize) = (Vec::new(), 0);
+    let mut bytes = 0;
+    for gate in gates {
+        let open = gate.open == Truth::True;
+        let text =
+            serde_json::to_string(&Shown { wave: gate.wave, open, rule: &gate.rule, waits_for: waits_for(gate) })
+                .ok()?;
+        match bytes + text.len() < LIST_BYTES_MAX {
+            true => {
+                bytes += text.len() + 1;
+                shown.push(text);
+            }
+            false => more += 1,
+        }
+    }
+    if more > 0 {
+        shown.push(format!("{{\"more\":{more}}}"));
+    }
+    (!shown.is_empty()).then(|| format!("[{}]", shown.join(",")))
 }
 
 /// The first part of a gate's condition that does not hold, without times, so that it changes only when the matter does.
 fn waits_for(gate: &Gate) -> String {
     let open = gate.reasons.iter().find(|reason| reason.truth != Truth::True && gate.open != Truth::True);
     open.map(|reason| reason.what.chars().take(GATE_REASON_CHARS_MAX).collect()).unwrap_or_default()
+}
+
+/// The kinds of the jobs that an Application's status counts, as far as the rulebook knows them.
+pub(super) fn counted_kinds<'a>(rulebook: &'a Rulebook, app: &'a AppName) -> impl Iterator<Item = KindIx> + 'a {
+    let reports = rulebook.reports.iter().filter(move |report| report.application == *app);
+    notebook_kind(rulebook).into_iter().chain(reports.map(|report| report.source.kind))
 }
 
 fn count(rulebook: &Rulebook, world: &World, app: &AppName) -> NotebookStatus {
@@ -160,13 +188,17 @@ fn count(rulebook: &Rulebook, world: &World, app: &AppName) -> NotebookStatus {
         jobs.extend(members(rulebook, world, &report.source).map(|(object, _)| object));
     }
     let mut status = NotebookStatus { total: jobs.len(), ..NotebookStatus::default() };
+    let mut bytes = 0;
     for job in &jobs {
         match world.get(job).and_then(|entry| entry.run.as_ref()).map(|run| run.outcome) {
             Some(Outcome::Succeeded) => status.succeeded += 1,
             Some(Outcome::Failed) => {
                 status.failed += 1;
-                if status.failed_jobs.len() < FAILED_JOBS_MAX {
+                // With quotes and comma.
+                let more = bytes + job.name.len() + 3;
+                if status.failed_jobs.len() < FAILED_JOBS_MAX && more <= LIST_BYTES_MAX {
                     status.failed_jobs.push(job.name.to_string());
+                    bytes = more;
                 }
             }
             None => status.running += 1,

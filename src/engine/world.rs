@@ -57,6 +57,8 @@ pub struct Attempt {
     pub refused: u32,
     /// How many failed in any way.
     pub failed: u32,
+    /// How many met a newer object, since the last pause.
+    pub conflicts: u32,
     /// Not before this.
     pub not_before: Timestamp,
     /// What the last one said.
@@ -441,7 +443,7 @@ impl Attempt {
     /// Nothing has failed yet.
     #[must_use]
     pub fn new(now: Timestamp) -> Attempt {
-        Attempt { refused: 0, failed: 0, not_before: now, message: String::new() }
+        Attempt { refused: 0, failed: 0, conflicts: 0, not_before: now, message: String::new() }
     }
 }
 

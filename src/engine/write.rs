@@ -256,7 +256,7 @@ fn event(rulebook: &Rulebook, world: &World, on: &ObjectRef, draft: &EventDraft)
     let api =
         kind.map(|k| if k.group.is_empty() { k.version.to_string() } else { format!("{}/{}", k.group, k.version) });
     let namespace: Arc<str> = if on.namespace.is_empty() { Arc::from("default") } else { on.namespace.clone() };
-    let name: Arc<str> = Arc::from(format!("{}.{}", cut(&on.name, 200), draft.mark));
+    let name: Arc<str> = Arc::from(format!("{}.{}", cut(&on.name, 200).trim_end_matches(['-', '.']), draft.mark));
     let uid = world.get(on).map(|entry| entry.row.uid.to_string()).unwrap_or_default();
     let labels = draft.notification.iter().map(|n| ("mlops.dev/notification-type".to_owned(), json!(&**n)));
     let labels: Map<String, Json> =

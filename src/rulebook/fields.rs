@@ -57,7 +57,7 @@ const OF_HOOKS: &[&str] = &["hookType", "hookPhase"];
 /// What an Application says of each of its resources, where a rule asks for all members of a wave or an application.
 const OF_LISTED: &[&str] = &["group", "kind", "namespace", "name", "syncWave", "hook", "requiresPruning"];
 /// How the pods of a Deployment or StatefulSet are found.
-const OF_PODS: &[&[&str]] = &[&["spec", "selector", "matchLabels"]];
+const OF_PODS: &[&[&str]] = &[&["spec", "selector"]];
 
 /// Per kind that the rules use.
 pub(super) fn fields(rulebook: &Rulebook) -> BTreeMap<KindIx, KindFields> {

@@ -13,6 +13,7 @@ mod controller;
 mod faults;
 mod hostile;
 mod lease;
+mod pressure;
 mod reload;
 mod stage;
 mod state;

@@ -125,3 +125,40 @@ async fn members_that_the_application_lists_are_waited_for() {
     assert!(matches!(&ended, Waited::Failed(why) if why.contains("two: failed")), "{ended:?}");
     assert_eq!(took, 0);
 }
+
+/// `for 10s` holds after ten seconds, though nothing else comes in.
+#[tokio::test(start_paused = true)]
+async fn it_looks_again_when_time_alone_decides() {
+    let stage = Stage::new();
+    let play = async {
+        seconds(5).await;
+        let conditions = json!([{"type": "Ready", "status": "True"}]);
+        let status = json!({"conditions": conditions, "modelStatus": {"transitionStatus": "UpToDate", "states": {"activeModelState": "Loaded", "targetModelState": "Loaded"}}});
+        stage.server.patch_status("serving.kserve.io/v1beta1", "InferenceService", "team", "fraud", status).unwrap();
+    };
+    let (ended, ()) = tokio::join!(waited(&stage, "isvc fraud is healthy for 10s", 3600), play);
+    assert_eq!(ended.0, Waited::Holds);
+    assert!((15..18).contains(&ended.1), "{}", ended.1);
+}
+
+/// What is deleted while a watch is interrupted is gone, though another watch of its kind goes on.
+#[tokio::test(start_paused = true)]
+async fn a_list_that_comes_again_says_what_is_gone() {
+    let stage = Stage::new();
+    stage.job("a");
+    stage.job("b");
+    stage.succeed("a");
+    let play = async {
+        seconds(5).await;
+        faults(&stage.server, |r| if r.verb == "watch" { Fault::Error(503) } else { Fault::None });
+        stage.server.end_watches();
+        stage.server.delete("batch/v1", "Job", "team", "a").unwrap();
+        stage.server.forget_history();
+        seconds(5).await;
+        stage.server.set_faults(None);
+        seconds(60).await;
+        stage.succeed("b");
+    };
+    let ((ended, ..), ()) = tokio::join!(waited(&stage, "job a succeeds and job b succeeds", 300), play);
+    assert!(matches!(&ended, Waited::TimedOut(what) if what.contains("job team/a")), "{ended:?}");
+}

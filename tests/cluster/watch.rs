@@ -46,7 +46,7 @@ impl Told {
             lines.push(match news {
                 News::Absent(why) => format!("absent: {why}"),
                 News::Upsert(row) => format!("upsert {row}"),
-                News::Delete((namespace, name)) => format!("delete {namespace}/{name}"),
+                News::Delete((namespace, name), _) => format!("delete {namespace}/{name}"),
                 News::Listed(keys) => format!("listed {}", names(keys).join(" ")),
                 News::Trouble(trouble) => format!("trouble {}", trouble.message),
             });

@@ -65,7 +65,7 @@ impl Desk {
 }
 
 fn place(name: &str) -> Place {
-    Place { resource: jobs(), namespace: "team".into(), name: name.into() }
+    Place { resource: jobs(), namespace: "team".into(), name: name.into(), uid: "".into() }
 }
 
 fn annotate(version: &str, n: u32) -> Order {
@@ -81,7 +81,7 @@ fn event(name: &str) -> Order {
     let body = json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": name, "namespace": "team"},
         "involvedObject": {"namespace": "team", "name": "train"}, "reason": "Done", "message": "m", "type": "Normal"});
     let events = Resource::builtin("", "v1", "Event", "events");
-    Order::Create(Place { resource: events, namespace: "team".into(), name: name.into() }, body)
+    Order::Create(Place { resource: events, namespace: "team".into(), name: name.into(), uid: "".into() }, body)
 }
 
 #[tokio::test(start_paused = true)]
@@ -190,7 +190,7 @@ async fn pods_are_deleted_by_uid_if_they_are_old() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     desk.server.put(pod("new", "fraud")).unwrap();
     let before = super::start() + jiff::SignedDuration::from_secs(30);
-    let order = || Order::DeletePods { namespace: "team".into(), selector: "app=fraud".into(), before };
+    let order = || Order::DeletePods { namespace: "team".into(), selector: "app=fraud".into(), before, owner: None };
     assert_eq!(desk.ask(vec![order()]).await, "done");
     let left: Vec<String> = desk
         .server
@@ -203,7 +203,7 @@ async fn pods_are_deleted_by_uid_if_they_are_old() {
     assert_eq!(desk.writes(), 2);
     assert_eq!(desk.ask(vec![order()]).await, "done");
     assert_eq!(desk.writes(), 0);
-    let bad = Order::DeletePods { namespace: "team".into(), selector: "".into(), before };
+    let bad = Order::DeletePods { namespace: "team".into(), selector: "".into(), before, owner: None };
     assert!(desk.ask(vec![bad]).await.starts_with("refused"), "an empty selector would be every pod");
 }
 

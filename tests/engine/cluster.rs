@@ -184,7 +184,7 @@ impl Cluster {
     pub fn write(&mut self, intent: &Intent) {
         let rulebook = self.rulebook();
         if self.refused.contains(&rulebook.say(&intent.target)) && !matches!(intent.effect, Effect::Event(_)) {
-            let failure = Failure { refused: true, message: "forbidden".to_owned() };
+            let failure = Failure { refused: true, ..Failure::passing("forbidden") };
             self.log.push(format!("refused: {}", words(&rulebook, intent)));
             return self.ledger.failed(intent, &failure, self.now);
         }

@@ -35,7 +35,7 @@ fn wanted(cluster: &mut Cluster) -> Vec<Intent> {
 }
 
 fn lost() -> Failure {
-    Failure { refused: false, message: "504".to_owned() }
+    Failure::passing("504")
 }
 
 #[test]
@@ -75,6 +75,28 @@ fn what_is_on_its_way_counts_for_the_cooldown() {
     assert_eq!(cluster.log.len(), 1, "{:?}", cluster.log);
     cluster.pass(at(12));
     assert_eq!(cluster.log[1], "restart isvc default/x because job default/b succeeded");
+}
+
+/// A server that says how long to wait is not asked before; one that says it is not believed for ever.
+#[test]
+fn retry_after_is_kept_to() {
+    for (asked, tries) in [(5, 10), (120, 120), (1_000_000, 3600)] {
+        let mut cluster = Cluster::new("when job a succeeds then restart isvc x").unwrap();
+        cluster.apply_json(isvc("x"));
+        cluster.put_quietly(ended("a", true, 1));
+        let restart = wanted(&mut cluster).remove(0);
+        cluster.ledger.sent(&restart);
+        let wait = Some(std::time::Duration::from_secs(asked));
+        let began = cluster.now;
+        cluster.ledger.failed(&restart, &Failure { wait, ..Failure::passing("429") }, began);
+        let due = |cluster: &mut Cluster, seconds: i64| {
+            cluster.now = began + SignedDuration::from_secs(seconds);
+            cluster.ledger.decide_all();
+            wanted(cluster).len()
+        };
+        assert_eq!(due(&mut cluster, tries - 1), 0, "asked for {asked}");
+        assert_eq!(due(&mut cluster, tries), 1, "asked for {asked}");
+    }
 }
 
 /// Nobody tells the leader that the write was done: it sees it on the target.
@@ -175,4 +197,44 @@ fn a_state_that_was_left_and_come_back_to_during_a_failover_lasts_anew() {
     let still = [(0, true), (1, false)];
     assert_eq!(takes_over(&still, true, false), [10], "the same episode goes on");
     assert_eq!(takes_over(&still, false, true), [10]);
+}
+
+/// Pods are found by the whole selector; a workload whose selector is not understood loses none.
+#[test]
+fn pods_are_found_by_the_whole_selector() {
+    let web = |selector: Json| json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "creationTimestamp": "2020-01-01T00:00:00Z"}, "spec": {"selector": selector}});
+    let expressions = json!([
+        {"key": "tier", "operator": "In", "values": ["a", "b"]}, {"key": "track", "operator": "NotIn", "values": ["canary"]},
+        {"key": "x", "operator": "Exists"}, {"key": "y", "operator": "DoesNotExist"},
+    ]);
+    let cases = [
+        (json!({"matchLabels": {"app": "web"}}), Some("app=web")),
+        (
+            json!({"matchLabels": {"app": "web"}, "matchExpressions": expressions}),
+            Some("app=web,tier in (a,b),track notin (canary),x,!y"),
+        ),
+        (json!({"matchExpressions": [{"key": "x", "operator": "Near", "values": ["z"]}]}), None),
+        (json!({}), None),
+    ];
+    for (selector, expected) in cases {
+        let mut cluster = Cluster::new("when job a succeeds then restart deployment web by deleting pods").unwrap();
+        cluster.apply_json(web(selector.clone()));
+        cluster.put_quietly(ended("a", true, 1));
+        let wanted = wanted(&mut cluster);
+        let found = wanted.iter().find_map(|intent| match &intent.effect {
+            Effect::DeletePods { selector, .. } => Some(selector.as_str()),
+            _ => None,
+        });
+        assert_eq!(found, expected, "{selector}");
+    }
+}
+
+/// An Event's name is valid wherever its object's is cut off.
+#[test]
+fn names_of_events_are_names() {
+    let mut cluster = Cluster::new("when any job with label team=ml succeeds then notify done \"x\"").unwrap();
+    cluster.put_quietly(ended(&format!("{}-.{}", "a".repeat(198), "b".repeat(40)), true, 1));
+    let note = wanted(&mut cluster).remove(0);
+    let request = writes(cluster.ledger.rulebook(), cluster.ledger.world(), &note).remove(0);
+    assert!(request.object.name.starts_with(&format!("{}.", "a".repeat(198))), "{}", request.object.name);
 }

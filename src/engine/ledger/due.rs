@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::{Ledger, STATUS_INTERVAL};
-use crate::engine::record::{status, wave_record};
+use crate::engine::decide::rule_of;
+use crate::engine::record::{counted_kinds, status, wave_record};
 use crate::engine::{Gate, Intent, Listing, Mark};
-use crate::rulebook::AppName;
+use crate::rulebook::{AppName, Honour, KindIx};
 
 impl Ledger {
     /// What is to be written now, at most one write in a lane.
@@ -20,13 +21,15 @@ impl Ledger {
         intents.extend(self.tell.values().map(|(intent, _)| intent.clone()));
         let mut taken = self.in_flight.clone();
         intents.retain(|intent| {
-            let due = self.world.attempts.get(&intent.key()).is_none_or(|attempt| {
-                if attempt.not_before > now {
-                    *wake = Some(wake.map_or(attempt.not_before, |w| w.min(attempt.not_before)));
+            let tried = self.world.attempts.get(&intent.key()).map(|attempt| attempt.not_before);
+            let noted = intent.noted().and_then(|app| self.noted.get(app)?.saturating_add(STATUS_INTERVAL).ok());
+            match tried.max(noted).filter(|not_before| *not_before > now) {
+                Some(not_before) => {
+                    *wake = Some(wake.map_or(not_before, |w| w.min(not_before)));
+                    false
                 }
-                attempt.not_before <= now
-            });
-            due && taken.insert(intent.lane())
+                None => taken.insert(intent.lane()),
+            }
         });
         intents
     }
@@ -51,32 +54,52 @@ impl Ledger {
         intents
     }
 
+    /// The gates of an Application; none while one of them is not known: its rule names a kind that has not been listed, or annotations of
+    /// such a kind may hold waves. A kind that cannot be read and cannot hold any keeps nothing back.
+    fn known_gates(&self, app: &AppName) -> Option<Vec<&Gate>> {
+        let pending = |kind: KindIx| self.world.listing(kind) == Listing::Pending;
+        let holds = |kind: &&KindIx| self.rulebook.kind(**kind).is_some_and(|kind| kind.runs);
+        if self.rulebook.honour != Honour::Never && self.kinds.iter().filter(holds).any(|kind| pending(*kind)) {
+            return None;
+        }
+        let mut known = Vec::new();
+        for (id, gates) in &self.gates {
+            let of_app = gates.iter().filter(|gate| gate.application.as_ref() == Some(app));
+            let before = known.len();
+            known.extend(of_app);
+            let rule = rule_of(&self.rulebook, &self.world, id).filter(|_| known.len() > before);
+            if rule.is_some_and(|rule| rule.terms.iter().any(|term| pending(term.source.kind))) {
+                return None;
+            }
+        }
+        Some(known)
+    }
+
     fn status_intents(&mut self, now: Timestamp, wake: &mut Option<Timestamp>) -> Vec<Intent> {
         let mut intents = Vec::new();
         if self.dirty_apps.is_empty() {
             return intents;
         }
-        let known =
-            !self.adopted.is_empty() && self.kinds.iter().all(|kind| self.world.listing(*kind) != Listing::Pending);
-        let again =
-            |app: &AppName| self.status_written.get(app).and_then(|last| last.saturating_add(STATUS_INTERVAL).ok());
-        // What has to wait is not even counted: in a second, much may happen.
-        let (held, due): (Vec<AppName>, Vec<AppName>) = std::mem::take(&mut self.dirty_apps)
-            .into_iter()
-            .partition(|app| !known || again(app).is_some_and(|again| again > now));
-        for again in held.iter().filter_map(again).filter(|again| known && *again > now) {
-            *wake = Some(wake.map_or(again, |wake| wake.min(again)));
-        }
-        let mut open: BTreeSet<AppName> = held.into_iter().collect();
-        if due.is_empty() {
-            self.dirty_apps = open;
-            return intents;
-        }
-        let gates: Vec<Gate> = self.gates.values().flatten().cloned().collect();
-        for app in due {
-            let Some(intent) = status(&self.rulebook, &self.world, &app, &gates, now) else { continue };
-            intents.push(intent);
-            open.insert(app);
+        let mut open = BTreeSet::new();
+        for app in std::mem::take(&mut self.dirty_apps) {
+            // First, since counting costs more.
+            let again = self.status_written.get(&app).and_then(|last| last.saturating_add(STATUS_INTERVAL).ok());
+            if let Some(again) = again.filter(|again| *again > now) {
+                *wake = Some(wake.map_or(again, |w| w.min(again)));
+                open.insert(app);
+                continue;
+            }
+            let known = |kind: KindIx| !self.kinds.contains(&kind) || self.world.listing(kind) != Listing::Pending;
+            let counted = counted_kinds(&self.rulebook, &app).all(known);
+            let gates = self.known_gates(&app);
+            let intent = status(&self.rulebook, &self.world, &app, counted, gates.as_deref(), now);
+            match intent.is_some() {
+                true => open.insert(app),
+                // Looked at again once a kind has been listed, and not before.
+                false if !counted || gates.is_none() => self.apps_held.insert(app),
+                false => false,
+            };
+            intents.extend(intent);
         }
         self.dirty_apps = open;
         intents

@@ -10,7 +10,7 @@ use crate::engine::act::done;
 use crate::engine::types::{BACKOFF_DEFAULT, BACKOFF_MAX, RETRIES_DEFAULT};
 use crate::engine::world::Attempt;
 use crate::engine::{Effect, Intent, Mark, Pace, later};
-use crate::rulebook::AppName;
+use crate::rulebook::{AppName, ObjectRef};
 
 /// Why a write did not happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,22 @@ pub struct Failure {
     pub refused: bool,
     /// What it said.
     pub message: String,
+    /// How long the server asks to wait, if it says.
+    pub wait: Option<Duration>,
 }
+
+impl Failure {
+    /// One that time may mend.
+    #[must_use]
+    pub fn passing(message: &str) -> Failure {
+        Failure { refused: false, message: message.to_owned(), wait: None }
+    }
+}
+
+/// Conflicts of one intent in a row that are answered at once; then comes a pause, as after any failure.
+const CONFLICTS_MAX: u32 = 3;
+/// A server that asks for a longer pause is not believed.
+const WAIT_MAX: Duration = Duration::from_secs(60 * 60);
 
 impl Ledger {
     /// An intent is being written: its target gets no other until it is done, failed or in conflict.
@@ -54,6 +69,9 @@ impl Ledger {
                 let app = AppName { namespace: intent.target.namespace.clone(), name: intent.target.name.clone() };
                 self.status_written.insert(app, now);
             }
+            Effect::Notify(_, Some(app)) => {
+                self.noted.insert(app.clone(), now);
+            }
             _ => {}
         }
     }
@@ -61,17 +79,15 @@ impl Ledger {
     /// An intent was not written.
     pub fn failed(&mut self, intent: &Intent, failure: &Failure, now: Timestamp) {
         self.end(intent);
-        let keys: Vec<(Mark, Duration)> = match intent.firings.is_empty() {
-            true => vec![(intent.key(), BACKOFF_DEFAULT)],
-            false => intent.firings.iter().filter_map(|f| Some((*f.marks.first()?, f.retry.1))).collect(),
-        };
-        for (key, backoff) in keys {
+        for (key, backoff) in attempt_keys(intent) {
             let attempt = self.world.attempts.entry(key).or_insert_with(|| Attempt::new(now));
             attempt.failed = attempt.failed.saturating_add(1);
+            attempt.conflicts = 0;
             attempt.refused = attempt.refused.saturating_add(u32::from(failure.refused));
             let doublings = attempt.failed.saturating_sub(1).min(16);
             let pause = backoff.saturating_mul(1 << doublings).min(BACKOFF_MAX.max(backoff));
-            attempt.not_before = later(now, pause);
+            let asked = failure.wait.unwrap_or_default().min(WAIT_MAX);
+            attempt.not_before = later(now, pause.max(asked));
             attempt.message.clone_from(&failure.message);
             let given_up = attempt.refused > RETRIES_DEFAULT;
             let untold = match &intent.effect {
@@ -84,8 +100,22 @@ impl Ledger {
         }
     }
 
-    /// An intent met a newer object, or nobody knows whether it was written: the live object has been taken in, decide again.
-    pub fn conflicted(&mut self, intent: &Intent) {
+    /// An intent met a newer object, which has been taken in: decide again, after a pause if this goes on.
+    pub fn conflicted(&mut self, intent: &Intent, now: Timestamp) {
+        let mut most = 0;
+        for (key, _) in attempt_keys(intent) {
+            let attempt = self.world.attempts.entry(key).or_insert_with(|| Attempt::new(now));
+            attempt.conflicts = attempt.conflicts.saturating_add(1);
+            most = most.max(attempt.conflicts);
+        }
+        match most > CONFLICTS_MAX {
+            true => self.failed(intent, &Failure::passing("the object changes all the time"), now),
+            false => self.end(intent),
+        }
+    }
+
+    /// An intent was not sent at all.
+    pub fn unsent(&mut self, intent: &Intent) {
         self.end(intent);
     }
 
@@ -97,6 +127,14 @@ impl Ledger {
         }
         self.dirty.extend(intent.firings.iter().map(|firing| firing.unit.clone()));
         self.dirty.extend(self.owed.values().cloned());
+    }
+}
+
+/// Under what the tries of an intent are counted, and the first pause of each.
+fn attempt_keys(intent: &Intent) -> Vec<(Mark, Duration)> {
+    match intent.firings.is_empty() {
+        true => vec![(intent.key(), BACKOFF_DEFAULT)],
+        false => intent.firings.iter().filter_map(|f| Some((*f.marks.first()?, f.retry.1))).collect(),
     }
 }
 
@@ -122,9 +160,19 @@ impl Intent {
     /// Writes in one lane go one after the other: those to one object, and each Event by itself.
     #[must_use]
     pub fn lane(&self) -> Mark {
+        let of = |object: &ObjectRef| Mark::of(&["lane", &object.kind.0.to_string(), &object.namespace, &object.name]);
         match &self.effect {
-            Effect::Event(_) | Effect::Notify(..) => self.key(),
-            _ => Mark::of(&["lane", &self.target.kind.0.to_string(), &self.target.namespace, &self.target.name]),
+            Effect::Notify(_, Some(application)) => of(application),
+            Effect::Event(_) | Effect::Notify(_, None) => self.key(),
+            _ => of(&self.target),
+        }
+    }
+
+    /// The Application that a notification goes to.
+    pub(super) fn noted(&self) -> Option<&ObjectRef> {
+        match &self.effect {
+            Effect::Notify(_, application) => application.as_ref(),
+            _ => None,
         }
     }
 }
