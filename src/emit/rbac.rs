@@ -141,8 +141,9 @@ impl Needs<'_> {
         let rules = self.rulebook.rules.clone();
         for rule in &rules {
             let place = self.rule(rule);
-            for term in &rule.terms {
-                self.source(&term.source, &place);
+            for (position, term) in rule.terms.iter().enumerate() {
+                let mut events = rule.alternatives.iter().flat_map(|alternative| &alternative.events);
+                self.source(&term.source, events.any(|event| event.term == position), &place);
             }
             for action in actions(rule) {
                 self.action(&action.verb, &format!("{} in {place}", action.text), rule.modifiers.observe);
@@ -187,9 +188,9 @@ impl Needs<'_> {
         }
     }
 
-    /// Events on a source, and the record of its wave.
-    fn source(&mut self, source: &Selection, place: &str) {
-        let runs = self.rulebook.kind(source.kind).is_some_and(|kind| kind.runs);
+    /// Events on a source, and the record of its wave if the rule waits for its end.
+    fn source(&mut self, source: &Selection, ends: bool, place: &str) {
+        let runs = ends && self.rulebook.kind(source.kind).is_some_and(|kind| kind.runs);
         let name = source.object.as_ref().filter(|_| source.quantifier == Quantifier::One).map(|o| o.name.clone());
         for scope in self.scopes(source) {
             if runs {
@@ -200,7 +201,7 @@ impl Needs<'_> {
         }
     }
 
-    /// Every notebook that is seen gets its wave recorded and an Event when it ends; the Applications, their counts.
+    /// Every notebook that is seen gets an Event when it ends; the Applications, their counts.
     fn marks_and_status(&mut self) {
         for report in &self.rulebook.reports {
             self.application(
@@ -210,11 +211,11 @@ impl Needs<'_> {
         }
         let notebook = self.rulebook.kind_by_type("mlops.mlops.dev", "NotebookValidationJob");
         let used = notebook.filter(|kind| self.why_read().iter().any(|(of, _)| of == kind));
-        let Some(kind) = used else { return };
+        if used.is_none() {
+            return;
+        }
         for scope in self.watched() {
-            let why = "every notebook that ends gets its wave recorded, and an Event";
-            self.grant(&scope, kind, &["patch"], None, why);
-            self.events(&scope, why);
+            self.events(&scope, "every notebook that ends gets one");
         }
         self.application(self.rulebook.application.clone().as_ref(), "the counts of its notebooks");
     }
@@ -252,8 +253,17 @@ impl Needs<'_> {
             let named = rules.filter_map(|s| s.object.as_ref().map(|o| &o.namespace).or(s.namespace.as_ref()));
             homes.extend(named.map(|ns| ns.to_string()));
         }
-        homes.extend(self.rulebook.allows.iter().map(|(_, to)| to.to_string()));
         let why = "triggers in annotations of live objects";
+        let annotated: BTreeSet<String> =
+            homes.iter().cloned().chain(self.rulebook.allows.iter().map(|(from, _)| from.to_string())).collect();
+        let kinds = self.rulebook.fields().into_keys();
+        for ix in kinds.filter(|ix| self.rulebook.kind(*ix).is_some_and(|kind| kind.runs)).collect::<Vec<_>>() {
+            for namespace in &annotated {
+                let why = "records that the wave of an annotated job is complete";
+                self.grant(&Scope::Namespace(namespace.clone()), ix, &["patch"], None, why);
+            }
+        }
+        homes.extend(self.rulebook.allows.iter().map(|(_, to)| to.to_string()));
         for (group, kind) in TRIGGER_TARGETS {
             let Some(ix) = self.rulebook.kind_by_type(group, kind) else { continue };
             let argo = BTreeSet::from([self.argo_namespace()]);

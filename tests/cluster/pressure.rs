@@ -166,9 +166,9 @@ async fn a_late_answer_brings_nothing_back() {
     assert_eq!(stage.marks("fraud"), 1);
     stage.server.delete("serving.kserve.io/v1beta1", "InferenceService", "team", "fraud").unwrap();
     seconds(1).await;
-    assert_eq!(replica.metric(ISVCS).await, "0");
+    assert_eq!(replica.metric(ISVCS).await, "0.0");
     seconds(4).await;
-    assert_eq!(replica.metric(ISVCS).await, "0");
+    assert_eq!(replica.metric(ISVCS).await, "0.0");
     replica.stop().await;
 }
 
@@ -191,9 +191,9 @@ async fn a_late_404_takes_nothing_away() {
     stage.server.set_faults(None);
     stage.isvc("fraud");
     seconds(1).await;
-    assert_eq!(replica.metric(ISVCS).await, "1");
+    assert_eq!(replica.metric(ISVCS).await, "1.0");
     seconds(4).await;
-    assert_eq!(replica.metric(ISVCS).await, "1");
+    assert_eq!(replica.metric(ISVCS).await, "1.0");
     replica.stop().await;
 }
 

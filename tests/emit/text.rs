@@ -206,6 +206,23 @@ fn what_is_not_needed_is_not_granted() {
         "namespace n\nhonour annotations never\nrule r { when job a succeeds then restart isvc b\n observe }\n";
     let found = rights(observed, &options());
     assert!(!found.iter().any(|right| right.contains("inferenceservices") && right.contains("patch")), "{found:#?}");
+    // Waves are recorded on what a rule waits for to end, and on annotated jobs where triggers are asked for.
+    let patches = |text: &str, triggers: bool| -> Vec<String> {
+        let found = rights(&format!("namespace n\n{text}\n"), &RbacOptions { triggers, ..options() });
+        found.into_iter().filter(|right| right.contains("patch") && right.contains("n batch/jobs")).collect()
+    };
+    assert_eq!(patches("when job a succeeds then restart isvc b", false), ["n batch/jobs [a] patch"]);
+    assert_eq!(patches("when job a is missing then restart isvc b", false), Vec::<String>::new());
+    assert_eq!(
+        patches("when any job succeeds and job c is healthy then restart isvc b", true),
+        ["n batch/jobs [] patch"]
+    );
+    let notebooks = rights("namespace n\nwhen notebook a succeeds then restart isvc b\n", &options());
+    let patch = |right: &&String| right.contains("notebook") && right.contains("patch");
+    assert_eq!(
+        notebooks.iter().filter(patch).collect::<Vec<_>>(),
+        ["n mlops.mlops.dev/notebookvalidationjobs [a] patch"]
+    );
     // By deleting pods, nothing is written to the Deployment; a rolling restart deletes nothing.
     let deleting =
         "namespace n\nhonour annotations never\nwhen job a succeeds then restart deployment b by deleting pods\n";

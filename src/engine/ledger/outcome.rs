@@ -79,6 +79,8 @@ impl Ledger {
     /// An intent was not written.
     pub fn failed(&mut self, intent: &Intent, failure: &Failure, now: Timestamp) {
         self.end(intent);
+        let entry = self.world.get(&intent.target);
+        let is_source = entry.is_some_and(|entry| self.index.is_source(&self.rulebook, &intent.target, &entry.row));
         for (key, backoff) in attempt_keys(intent) {
             let attempt = self.world.attempts.entry(key).or_insert_with(|| Attempt::new(now));
             attempt.failed = attempt.failed.saturating_add(1);
@@ -90,6 +92,10 @@ impl Ledger {
             attempt.not_before = later(now, pause.max(asked));
             attempt.message.clone_from(&failure.message);
             let given_up = attempt.refused > RETRIES_DEFAULT;
+            if given_up && matches!(intent.effect, Effect::WaveRecord { .. }) && !is_source {
+                // Tried again when the object changes: a rule that needs the record would be one of the rulebook's.
+                self.waves.remove(&intent.target);
+            }
             let untold = match &intent.effect {
                 Effect::Event(draft) if given_up => self.tell.remove(&draft.mark),
                 _ => None,
