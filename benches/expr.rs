@@ -9,6 +9,7 @@ mod timing;
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use cel::objects::{Key, Value as Cel};
 use cel::{Context, Env, extensions};
@@ -18,8 +19,10 @@ use tidegate::expr::{Program, Scope, Value};
 use tidegate::syntax::parse_expr;
 use timing::{median, ratio, timed};
 
-const ROUNDS: usize = 31;
-const EVALUATIONS: usize = 2_000;
+const ROUNDS: usize = 11;
+
+/// What one measurement takes, about: the system counts a thread's time in steps of milliseconds.
+const MEASURED: Duration = Duration::from_millis(60);
 
 /// As rules and kinds have them.
 const EXPRESSIONS: &[&str] = &[
@@ -71,6 +74,16 @@ fn compile(text: &str) -> Program {
     Program::compile(&tree, &["self"], &mut found).unwrap()
 }
 
+/// So many evaluations that they take about [`MEASURED`].
+fn fitting(run: &dyn Fn() -> bool) -> u64 {
+    let (start, mut count) = (Instant::now(), 0);
+    while start.elapsed() < MEASURED {
+        (0..100).for_each(|_| assert!(black_box(run())));
+        count += 100;
+    }
+    count
+}
+
 fn main() {
     let mut env = Env::stdlib().with_optional_support(true);
     env.add_extension(extensions::strings).unwrap();
@@ -86,7 +99,8 @@ fn main() {
         let our = || ours.holds(&Scope::new(&variables)).unwrap();
         let their = || matches!(theirs.execute(&context), Ok(Cel::Bool(true)));
         assert!(our() && their(), "{text}");
-        let repeat = |run: &dyn Fn() -> bool| timed(|| (0..EVALUATIONS).for_each(|_| assert!(black_box(run()))));
+        let evaluations = fitting(&our);
+        let repeat = |run: &dyn Fn() -> bool| timed(|| (0..evaluations).for_each(|_| assert!(black_box(run()))));
         // In turns, so that both see the same machine.
         let (mut us, mut them) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
@@ -95,7 +109,7 @@ fn main() {
         }
         let (us, them) = (median(us), median(them));
         let allocations = |run: &dyn Fn() -> bool| allocation_counter::measure(|| assert!(run())).count_total;
-        let each = |time: std::time::Duration| time.as_nanos() / EVALUATIONS as u128;
+        let each = |time: Duration| time.as_nanos() / u128::from(evaluations);
         let times = ratio(us, them);
         worst = worst.max(times);
         println!(
