@@ -187,7 +187,7 @@ impl Kinds {
                 if self.gone.len() >= GONE_MAX {
                     self.gone.pop_front();
                 }
-                self.gone.push_back(uid);
+                self.gone.extend(Some(uid).filter(|uid| !uid.is_empty()));
             }
             News::Listed(keys) => {
                 if let Some(trouble) = watched.trouble.take() {

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
-use kube::Resource as _;
 use kube::api::Api;
 use kube::runtime::watcher::{self, Event, watcher};
 use serde_json::Value as Json;
@@ -149,7 +148,8 @@ impl<R: Send + 'static> Watch<R> {
                 Ok(Event::Delete(seen)) => {
                     backoff.reset();
                     if let Some((key, _)) = (self.decode)(&seen.json) {
-                        let uid = Arc::from(seen.meta().uid.as_deref().unwrap_or(""));
+                        let uid = seen.json.pointer("/metadata/uid").and_then(Json::as_str);
+                        let uid = Arc::from(uid.unwrap_or(""));
                         self.tell(News::Delete(key, uid)).await?;
                     }
                 }
