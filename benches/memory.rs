@@ -129,7 +129,7 @@ fn object(i: usize, metadata_only: bool) -> Json {
         "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File", "imagePullPolicy": "IfNotPresent"});
     let labels = json!({"app.kubernetes.io/name": "fraud-detection", "app.kubernetes.io/instance": "self-healing-platform",
         "batch.kubernetes.io/controller-uid": uid, "batch.kubernetes.io/job-name": name, "controller-uid": uid, "job-name": name,
-        "tier": if i % 4 == 0 { "training" } else { "batch" }, "team": format!("team-{}", i % 40)});
+        "tier": if i.is_multiple_of(4) { "training" } else { "batch" }, "team": format!("team-{}", i % 40)});
     let spec = json!({"parallelism": 1, "completions": 1, "backoffLimit": 6, "completionMode": "NonIndexed", "suspend": false,
         "selector": {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}},
         "template": {"metadata": {"labels": labels}, "spec": {"containers": [container], "restartPolicy": "Never",
