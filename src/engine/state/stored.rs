@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn what_is_stored_is_read_again() {
         let at = jiff::Timestamp::from_second(1_772_352_000).unwrap_or_default();
-        let mark = |n: u64| Mark(u64::MAX / 8 * n);
+        let mark = |n: u64| Mark(u64::MAX / 16 * n);
         let mut state = State::default();
         for (n, how) in (0..).zip(How::ALL) {
             state.settled.insert(mark(n), Settled { at, how, timeless: n % 2 == 0 });
