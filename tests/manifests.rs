@@ -248,8 +248,8 @@ fn the_platform_of_the_corpus() {
     PostSync wave 4: 1
     PostSync wave 5: 1
     PostSync wave 11: 1
+    CORPUS/platform/predictive-analytics-kserve-validation-job.yaml:1:1 TG403: the NotebookValidationJob `predictive-analytics-kserve-validation` stands twice; Argo CD applies the last
     CORPUS/platform/rendered.yaml:3450:9 TG402: the key `name` stands twice; Kubernetes takes the last
-    CORPUS/platform/rendered.yaml:4105:1 TG403: the NotebookValidationJob `predictive-analytics-kserve-validation` stands twice
     ");
     let bucket = platform.find("batch", "Job", "self-healing-platform", "s3-bucket-setup").unwrap();
     assert_eq!(sources.words(bucket.wave_place), "argocd.argoproj.io/sync-wave: \"-2\"");
@@ -405,7 +405,7 @@ fn objects_find_their_application() {
     Pod ml/copied-id of argocd/ml Sync 0@13 []
     Pod ml/number of argocd/ml Sync 0@33 []
     Pod ml/odd of argocd/ml  0@31 [BeforeHookCreation]
-    Pod shop/by-namespace of argocd/shop Sync 0@19 []
+    Pod shop/by-namespace of argocd/shop Sync 0@27 []
     Pod x/by-id of argocd/ml Sync 0@11 []
     Pod x/other-ns of team/far Sync 0@15 []
     Pod z/nobody of - Sync 0@21 []
@@ -413,7 +413,7 @@ fn objects_find_their_application() {
     Application argocd/shop of - Sync 0@1 []
     Job ml/migrate-* of argocd/ml PreSync 0@25 [BeforeHookCreation]
     ClusterRole /cluster of argocd/ml Sync 0@23 []
-    m.yaml:27:1 TG403: the Pod `by-namespace` stands twice ()
+    m.yaml:19:1 TG403: the Pod `by-namespace` stands twice; Argo CD applies the last ()
     m.yaml:29:1 TG401: not read: a Pod without `metadata.name` ()
     m.yaml:31:80 TG404: `x` is not a wave; Argo CD passes over it and takes 0 (write a whole number in quotes, such as `argocd.argoproj.io/sync-wave: "3"`)
     m.yaml:31:113 TG404: `postsync` is not a hook that Argo CD knows (one of `PreSync`, `Sync`, `PostSync`, `SyncFail`, `Skip`, `PostDelete`)

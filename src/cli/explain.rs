@@ -45,6 +45,8 @@ pub struct Args {
 struct Explanation {
     object: String,
     exists: bool,
+    /// Over manifests nothing has run: states are suppositions.
+    supposed: bool,
     health: Option<String>,
     message: Option<String>,
     since: Option<String>,
@@ -57,6 +59,9 @@ struct Explanation {
 #[serde(rename_all = "camelCase")]
 struct RuleLine {
     rule: String,
+    /// Of a rule with `any`: the object that it is about here.
+    #[serde(rename = "match")]
+    member: Option<String>,
     standing: String,
     deadline: Option<String>,
     reasons: Vec<Reason>,
@@ -73,30 +78,32 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
         Err(exit) => return Ok(exit),
     };
     let object = object(&loaded.rulebook, &args.kind, &args.name)?;
-    let (mut ledger, now) = ledger(args, &mut loaded, format, out)?;
+    let (mut ledger, now, sound) = ledger(args, &mut loaded, format, out)?;
     ledger.tick(now);
-    let explanation = explanation(&ledger, &object, now);
+    let explanation = Explanation { supposed: !args.manifests.is_empty(), ..explanation(&ledger, &object, now) };
     match format {
         Format::Json => out.print(&format!("{}\n", serde_json::to_string_pretty(&explanation)?))?,
         Format::Human | Format::Plain => out.print(&text(&explanation))?,
     }
-    Ok(if explanation.exists || !explanation.rules.is_empty() { Exit::FINE } else { Exit::FOUND })
+    let known = explanation.exists || !explanation.rules.is_empty();
+    Ok(if known && sound { Exit::FINE } else { Exit::FOUND })
 }
 
+/// The engine over the cluster or over manifests, the time it is there, and whether the manifests have no error.
 fn ledger(
     args: &Args,
     loaded: &mut Loaded,
     format: Format,
     out: &mut Out,
-) -> anyhow::Result<(Ledger, jiff::Timestamp)> {
+) -> anyhow::Result<(Ledger, jiff::Timestamp, bool)> {
     if args.manifests.is_empty() {
         let (ledger, notes) = snapshot(&loaded.rulebook, args.state_namespace.as_deref(), &args.watch_namespace)?;
         notes.iter().for_each(|note| out.say(&format!("note: {note}\n")));
-        return Ok((ledger, jiff::Timestamp::now()));
+        return Ok((ledger, jiff::Timestamp::now(), true));
     }
-    let (platform, _) = plan::platform(&args.manifests, loaded, format, out)?;
+    let (platform, sound) = plan::platform(&args.manifests, loaded, format, out)?;
     let world = plan::world(&loaded.rulebook, &platform);
-    Ok((crate::engine::at_rest(&loaded.rulebook, world), jiff::Timestamp::UNIX_EPOCH))
+    Ok((crate::engine::at_rest(&loaded.rulebook, world), jiff::Timestamp::UNIX_EPOCH, sound))
 }
 
 fn object(rulebook: &Arc<Rulebook>, kind: &str, name: &str) -> anyhow::Result<ObjectRef> {
@@ -119,12 +126,13 @@ fn explanation(ledger: &Ledger, object: &ObjectRef, now: jiff::Timestamp) -> Exp
     Explanation {
         object: rulebook.say(object),
         exists: entry.is_some(),
+        supposed: false,
         health: entry.map(|entry| entry.health.status.to_string()),
         message: entry.map(|entry| entry.health.message.clone()).filter(|message| !message.is_empty()),
         since: entry.and_then(|entry| entry.since).map(|since| since.to_string()),
         wave: entry.filter(|entry| entry.row.wave_given).map(|entry| entry.row.wave),
         held_by: entry.map(|entry| held_by(ledger, entry)).unwrap_or_default(),
-        rules: verdicts.map(|verdict| rule_line(&verdict)).collect(),
+        rules: verdicts.map(|verdict| rule_line(rulebook, &verdict)).collect(),
     }
 }
 
@@ -140,7 +148,7 @@ fn held_by(ledger: &Ledger, entry: &Entry) -> Vec<Gate> {
     ledger.gates().filter(holds).map(gate).collect()
 }
 
-fn rule_line(verdict: &Verdict) -> RuleLine {
+fn rule_line(rulebook: &Rulebook, verdict: &Verdict) -> RuleLine {
     let standing = match &verdict.standing {
         Standing::Quiet => "nothing has happened that it has not used".to_owned(),
         Standing::Waiting(what) => format!("waits: {what}"),
@@ -151,6 +159,7 @@ fn rule_line(verdict: &Verdict) -> RuleLine {
     };
     RuleLine {
         rule: verdict.rule.name.to_string(),
+        member: verdict.unit.member.as_ref().map(|member| rulebook.say(member)),
         standing,
         deadline: verdict.deadline.map(|deadline| deadline.to_string()),
         reasons: verdict.reasons.iter().map(reason).collect(),
@@ -161,6 +170,7 @@ fn text(explanation: &Explanation) -> String {
     let mut lines = Vec::new();
     let state = match (&explanation.health, &explanation.message) {
         (None, _) => "does not exist".to_owned(),
+        (Some(health), _) if explanation.supposed => format!("supposed {health}, before anything has run"),
         (Some(health), None) => health.clone(),
         (Some(health), Some(message)) => format!("{health}: {}", plain_line(message)),
     };
@@ -173,7 +183,8 @@ fn text(explanation: &Explanation) -> String {
     }
     for rule in &explanation.rules {
         let until = rule.deadline.as_ref().map(|deadline| format!(" (until {deadline})")).unwrap_or_default();
-        lines.push(format!("  rule {}: {}{until}", rule.rule, plain_line(&rule.standing)));
+        let member = rule.member.as_ref().map(|member| format!(" for {member}")).unwrap_or_default();
+        lines.push(format!("  rule {}{member}: {}{until}", rule.rule, plain_line(&rule.standing)));
         lines.extend(rule.reasons.iter().map(|reason| reason_text(reason, 2)));
     }
     if explanation.rules.is_empty() {

@@ -121,7 +121,8 @@ impl Platform {
                 objects.push(object);
             }
         }
-        // Files may come in any order: of two equal objects the one that stands first by file name and line is kept.
+        // Of two equal objects Argo CD applies the last (`controller/state.go`, DeduplicateTargetObjects). Files may come in any order, so
+        // the last is the last by file name and line.
         let place = |o: &Object| (sources.get(o.place.file).map(|s| s.name.clone()), o.place.start);
         let key = |o: &Object| (o.group.clone(), o.kind.clone(), o.namespace.clone(), o.name.clone());
         objects.sort_by_cached_key(|o| (key(o), place(o)));
@@ -131,9 +132,12 @@ impl Platform {
             let known =
                 platform.index.get(&key(&object)).and_then(|at| platform.objects.get(*at)).filter(|_| !generated);
             if let Some(first) = known {
-                let message = format!("the {} `{}` stands twice", object.kind, object.name);
-                let found = Diagnostic::warning(Code::DUPLICATE_OBJECT, head(object.place), message).label("not read");
-                diagnostics.push(found.related(head(first.place), "this one is read"));
+                let message = format!("the {} `{}` stands twice; Argo CD applies the last", object.kind, object.name);
+                let found = Diagnostic::warning(Code::DUPLICATE_OBJECT, head(first.place), message).label("not read");
+                diagnostics.push(found.related(head(object.place), "this one is read"));
+                if let Some(place) = platform.index.get(&key(&object)).and_then(|at| platform.objects.get_mut(*at)) {
+                    *place = object;
+                }
                 continue;
             }
             platform.index.entry(key(&object)).or_insert(platform.objects.len());

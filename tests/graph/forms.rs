@@ -452,7 +452,7 @@ fn the_platform_of_the_corpus() {
       wave -7           job noobaa-credentials-init
       wave -6           8 objects: 2 × Role, 2 × RoleBinding, 2 × ServiceAccount, 2 × pvc
       wave -5           5 objects: 2 × ImageStream, 1 × BuildConfig, 1 × SecretStore, 1 × job
-      wave -4           ExternalSecret git-credentials, ExternalSecret model-storage-config, ExternalSecret storage-config
+      wave -4           externalsecret git-credentials, externalsecret model-storage-config, externalsecret storage-config
       wave -2           job s3-bucket-setup
       wave -1           Namespace self-healing-platform
       wave 0            50 objects: 11 × Task, 8 × ConfigMap, 3 × Service, 3 × ServiceMonitor, 3 × notebook, 22 of 13 other kinds
