@@ -177,6 +177,7 @@ async fn a_sync_that_failed_at_its_hook_is_done_again_once_when_the_wave_opens()
 
     stage.make_again().await;
     stage.trained("Success").await;
+    let opened = now();
     let ours = |status: &Value| status["operationState"]["operation"]["initiatedBy"]["username"] == "tidegate";
     let begun = argocd.wait("reopened", "tidegate syncs it again", ours).await;
     assert_eq!(begun["operationState"]["operation"]["sync"]["revision"], revision);
@@ -186,7 +187,9 @@ async fn a_sync_that_failed_at_its_hook_is_done_again_once_when_the_wave_opens()
     assert!(stage.is_served().await, "wave 2 was applied");
     stage.until("it is told", async || stage.told().await > 0).await;
 
-    // Another failure while the wave is open has another cause, and is left alone; what comes after it still works.
+    // Another failure while the wave is open has another cause, and is left alone; what comes after it still works. Times are whole
+    // seconds, and what comes about in the second in which a sync begins counts as after it, so this one begins in another.
+    stage.until("another second has begun", async || now() > opened).await;
     argocd.sync("reopened", "2").await;
     let hook = stage.end_hook(false, Some(&hook)).await;
     assert_eq!(argocd.wait_ended("reopened", "2").await, "Failed");
