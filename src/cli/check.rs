@@ -7,7 +7,7 @@ use super::rulebook::{self, RulebookArgs, has_errors};
 use super::{Exit, Format, Out, report};
 use crate::diagnostic::Severity;
 use crate::rulebook::{Compiled, Schemas, check_schemas};
-use crate::{diagnostic, graph, lint, manifests};
+use crate::{diagnostic, graph, lint, manifests, rehearse};
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
@@ -32,6 +32,7 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
     let format = args.format.resolve(out);
     let mut compiled = rulebook::compile(&args.rules, &args.rulebook)?;
     let schemas = schemas(&args.schema, &mut compiled)?;
+    rehearse::check(&mut compiled, &args.rulebook.options());
     if let Some(rulebook) = &compiled.rulebook {
         compiled.diagnostics.extend(lint::lint(rulebook, &compiled.trees));
         compiled.diagnostics.extend(check_schemas(rulebook, &compiled.trees, &schemas));

@@ -31,7 +31,7 @@ pub use print::{Look, as_json, as_text};
 pub use timeline::{Entry, Timeline, Who, span};
 
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::rulebook::{Compiled, LIBRARY, Options};
+use crate::rulebook::{Compiled, LIBRARY, Options, Rulebook};
 
 /// What is rehearsed.
 #[derive(Clone, Debug, Default)]
@@ -61,24 +61,37 @@ pub enum RehearseError {
 /// # Errors
 /// When there is nothing to play.
 pub fn rehearse(compiled: &mut Compiled, rehearsal: &Rehearsal) -> Result<Vec<Played>, RehearseError> {
-    let scenarios = std::mem::take(&mut compiled.scenarios);
     let Some(rulebook) = compiled.rulebook.take().map(std::sync::Arc::new) else { return Ok(Vec::new()) };
-    if scenarios.is_empty() {
+    if compiled.scenarios.is_empty() {
         return Err(RehearseError::NoScenario);
     }
-    // The user's files come before the library.
-    let own = compiled.sources.iter().count().saturating_sub(LIBRARY.len());
-    let texts = compiled.sources.iter().take(own).map(|(_, source)| (source.name.to_string(), source.text.to_string()));
-    let rules = script::Rules { rulebook, texts: texts.collect(), options: rehearsal.options.clone() };
-    let mut scripts = Vec::new();
-    for scenario in &scenarios {
-        let (sources, found) = (&mut compiled.sources, &mut compiled.diagnostics);
-        scripts.push(script::script(&rules, scenario, &rehearsal.manifests, sources, found));
-    }
+    let rules = rules_of(compiled, rulebook, &rehearsal.options);
+    let scripts = scripts(compiled, &rules, &rehearsal.manifests);
     if compiled.diagnostics.iter().any(is_error) {
         return Ok(Vec::new());
     }
     scripts.into_iter().map(|script| player::play(&rules, script, rehearsal.seed)).collect()
+}
+
+/// What is wrong with the scenarios of rules that compile; their manifests are read, nothing is played.
+pub fn check(compiled: &mut Compiled, options: &Options) {
+    let Some(rulebook) = compiled.rulebook.take().map(std::sync::Arc::new) else { return };
+    let rules = rules_of(compiled, rulebook.clone(), options);
+    drop(scripts(compiled, &rules, &[]));
+    drop(rules);
+    compiled.rulebook = std::sync::Arc::into_inner(rulebook);
+}
+
+fn rules_of(compiled: &Compiled, rulebook: std::sync::Arc<Rulebook>, options: &Options) -> script::Rules {
+    // The user's files come before the library.
+    let own = compiled.sources.iter().count().saturating_sub(LIBRARY.len());
+    let texts = compiled.sources.iter().take(own).map(|(_, source)| (source.name.to_string(), source.text.to_string()));
+    script::Rules { rulebook, texts: texts.collect(), options: options.clone() }
+}
+
+fn scripts(compiled: &mut Compiled, rules: &script::Rules, manifests: &[PathBuf]) -> Vec<script::Script> {
+    let (scenarios, sources, found) = (&compiled.scenarios, &mut compiled.sources, &mut compiled.diagnostics);
+    scenarios.iter().map(|scenario| script::script(rules, scenario, manifests, sources, found)).collect()
 }
 
 fn is_error(diagnostic: &Diagnostic) -> bool {
