@@ -83,10 +83,12 @@ pub async fn serve(listener: TcpListener, asks: mpsc::Sender<Ask>, mut stop: wat
 async fn ask(door: Door, question: Question) -> Response {
     let permit = match question {
         Question::Health | Question::Ready => None,
-        Question::Metrics | Question::Status => match tokio::time::timeout(COSTLY_WAIT, door.costly.acquire_owned()).await {
-            Ok(Ok(permit)) => Some(permit),
-            _ => return (StatusCode::SERVICE_UNAVAILABLE, "others are asking: try again\n").into_response(),
-        },
+        Question::Metrics | Question::Status => {
+            match tokio::time::timeout(COSTLY_WAIT, door.costly.acquire_owned()).await {
+                Ok(Ok(permit)) => Some(permit),
+                _ => return (StatusCode::SERVICE_UNAVAILABLE, "others are asking: try again\n").into_response(),
+            }
+        }
     };
     let response = answered(&door.asks, question).await;
     if let Some(permit) = permit {
