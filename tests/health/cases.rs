@@ -11,14 +11,21 @@ use crate::oracle::{Oracle, health_answer, lua_question};
 use crate::vm::Vm;
 use crate::{corpus, skip};
 
-/// How many cases agree exactly, at least. To be raised as kinds come; the goal is 450.
-const EXACT_MIN: usize = 116;
+/// How many cases agree exactly, at least: all but those of `OTHERWISE`.
+const EXACT_MIN: usize = 786;
 
 /// All cases there are.
 const CASES: usize = 790;
 
 /// Cases that a kind reads otherwise than Argo CD does, and why that is meant.
-const OTHERWISE: &[(&str, &str)] = &[];
+const OTHERWISE: &[(&str, &str)] = &[
+    ("core.humio.com_HumioAlert/testdata/notfound.yaml", NOT_FOUND),
+    ("core.humio.com_HumioParser/testdata/notfound.yaml", NOT_FOUND),
+    ("core.humio.com_HumioRepository/testdata/notfound.yaml", NOT_FOUND),
+    ("core.humio.com_HumioView/testdata/notfound.yaml", NOT_FOUND),
+];
+
+const NOT_FOUND: &str = "Argo CD says Missing of an object that is there; no line of a kind can, so it is Unknown";
 
 /// What a kind's machines are made of.
 struct Machines {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tidegate::rulebook::{Kind, Rulebook};
 
-use crate::kinds::{engine, kind_of, loaded, same, script, verdict};
+use crate::kinds::{book, engine, kind_of, loaded, same, script, verdict};
 use crate::oracle::{Oracle, health_answer, lua_question};
 use crate::vm::Vm;
 use crate::{corpus, skip};
@@ -61,6 +61,21 @@ fn kinds_without_cases_of_argocd_have_their_own() {
     let Some(theirs) = skip::corpus(test) else { return };
     let theirs = corpus::cases(&theirs);
     for kind in &book.kinds {
+        let has = theirs.iter().any(|case| kind_of(&book, &case.object).is_some_and(|found| found.short == kind.short));
+        let own = counts.get(&*kind.short).copied().unwrap_or_default();
+        assert!(has || own >= CASES_MIN, "{} has {own} cases, fewer than {CASES_MIN}", kind.short);
+    }
+}
+
+/// And those of `rules/community` that Argo CD's cases leave out.
+#[test]
+fn community_kinds_without_cases_of_argocd_have_their_own() {
+    let test = "community_kinds_without_cases_of_argocd_have_their_own";
+    let book = book();
+    let counts = check(test, &book, &folder("tests/kinds_community"));
+    let Some(theirs) = skip::corpus(test) else { return };
+    let theirs = corpus::cases(&theirs);
+    for kind in book.kinds.iter().filter(|kind| !kind.builtin) {
         let has = theirs.iter().any(|case| kind_of(&book, &case.object).is_some_and(|found| found.short == kind.short));
         let own = counts.get(&*kind.short).copied().unwrap_or_default();
         assert!(has || own >= CASES_MIN, "{} has {own} cases, fewer than {CASES_MIN}", kind.short);
