@@ -91,8 +91,9 @@ fn engine_and_lua_agree_on_generated_objects() {
     let Some(corpus) = skip::corpus(test) else { return };
     let book = book();
     let mut examples: BTreeMap<&str, Vec<Json>> = BTreeMap::new();
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kinds");
-    for case in corpus::cases(&corpus).into_iter().chain(corpus::cases_in(&own)) {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let own = ["kinds", "kinds_community"].map(|folder| corpus::cases_in(&tests.join(folder)));
+    for case in corpus::cases(&corpus).into_iter().chain(own.into_iter().flatten()) {
         if let Some(kind) = kind_of(&book, &case.object) {
             examples.entry(&kind.short).or_default().push(case.object);
         }
