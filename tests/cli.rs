@@ -290,3 +290,22 @@ fn a_mounted_configmap_is_read_once() {
     let ran = tidegate(folder.path(), &["check", "--format", "human", "."], "");
     assert_eq!((ran.status, ran.stderr.as_str()), (0, "1 rule, no errors\n"));
 }
+
+/// The same findings for a person, for a log and for a program: a place that a terminal can open, underlines, the fix.
+#[test]
+fn findings_in_each_form() {
+    let rules = "application argocd/ml\nnamespace ml\n\n\
+        when job train suceeds then restart isvc fraud\n\
+        when job träin-2 succeeds then restart isvc fraud; cooldown 10 minutes\n\n\
+        rule again {\n  when application argocd/ml is healthy\n  then sync application argocd/ml\n}\n\n\
+        rule again {\n  when notebok train succeeds\n  then notify done \"{train.nmae}\"\n}\n";
+    let folder = folder(&[
+        ("rules/a.tide", rules),
+        ("rules/b.tide", "kind job = batch/v1 Job (jobs)\nkind x = a/v1 X (xs) {\n  healthy \"\" when true\n}\n"),
+    ]);
+    for format in ["human", "plain", "json"] {
+        let ran = tidegate(folder.path(), &["check", "rules", "--format", format], "");
+        assert_eq!(ran.status, 1, "{}{}", ran.stdout, ran.stderr);
+        insta::assert_snapshot!(format!("findings-{format}"), format!("{}{}", ran.stdout, ran.stderr));
+    }
+}
