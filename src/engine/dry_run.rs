@@ -216,14 +216,13 @@ impl Run<'_> {
         let before = self.gates();
         self.end(source, Some(Outcome::Succeeded));
         let (good, assumed) = self.play(source, Some(true));
-        let (bad, _) = self.play(source, Some(false));
+        let bad = (!assumed.is_empty()).then(|| self.play(source, Some(false)).0).filter(|bad| !good.same(bad));
         let succeeded = |checks| Supposition::Ends(Outcome::Succeeded, checks);
-        if assumed.is_empty() || good.same(&bad) {
-            self.push(source, stage, succeeded(None), good, &before);
-        } else {
-            let what = |hold| Some(Checks { hold, what: assumed.clone() });
-            self.push(source, stage, succeeded(what(true)), good, &before);
-            self.push(source, stage, succeeded(what(false)), bad, &before);
+        let what = |hold| bad.is_some().then(|| Checks { hold, what: assumed.clone() });
+        let (holding, failing) = (what(true), what(false));
+        self.push(source, stage, succeeded(holding), good, &before);
+        if let Some(bad) = bad {
+            self.push(source, stage, succeeded(failing), bad, &before);
         }
         self.end(source, Some(Outcome::Failed));
         let (failed, _) = self.play(source, Some(true));

@@ -35,6 +35,8 @@ struct Hook {
     observer: Observer,
     /// The uid of the Job that a timer is set for.
     timed: String,
+    /// When the timer goes off by which it looks again.
+    look: Timestamp,
 }
 
 /// All of a scenario.
@@ -47,8 +49,12 @@ pub struct Hooks {
 impl Hooks {
     /// Over an empty cluster.
     pub fn new(hooks: Vec<WaitHook>) -> Hooks {
-        let watched =
-            |hook: WaitHook| Hook { observer: Observer::new(hook.rulebook.clone()), hook, timed: String::new() };
+        let watched = |hook: WaitHook| Hook {
+            observer: Observer::new(hook.rulebook.clone()),
+            hook,
+            timed: String::new(),
+            look: Timestamp::MIN,
+        };
         Hooks { hooks: hooks.into_iter().map(watched).collect(), stale: false }
     }
 
@@ -112,7 +118,8 @@ impl Hook {
     /// Comes back when time alone may change the answer, and at the deadline.
     fn wake(&mut self, scene: &mut Scene, rule: &crate::rulebook::Rule, uid: String, deadline: Timestamp) {
         let timed = rule.terms.iter().any(|term| term.lasting.is_some() || term.predicate == Predicate::Stale);
-        if timed {
+        if timed && self.look <= scene.now() {
+            self.look = later(scene.now(), LOOK_AGAIN);
             scene.after(LOOK_AGAIN, Timer::Hooks);
         }
         if self.timed != uid {
