@@ -16,7 +16,7 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
     ("graph", &["diagnostic", "expr", "facts", "manifests", "rulebook", "syntax"], false),
     ("engine", &["diagnostic", "expr", "facts", "rulebook", "syntax"], false),
     ("emit", &["diagnostic", "expr", "graph", "rulebook", "syntax"], false),
-    ("lint", &["diagnostic", "emit", "expr", "graph", "rulebook", "syntax"], false),
+    ("lint", &["diagnostic", "emit", "expr", "graph", "manifests", "rulebook", "syntax"], false),
     ("cluster", &["diagnostic", "engine", "expr", "facts", "rulebook"], true),
     ("rehearse", &["cluster", "diagnostic", "engine", "expr", "facts", "manifests", "rulebook", "syntax"], true),
     (

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::format::FormatArg;
+use super::format::FindingsFormatArg;
 use super::rulebook::{self, RulebookArgs, has_errors};
-use super::{Exit, Format, Out, report};
+use super::{Exit, FindingsFormat, Format, Out, plural, report_findings};
 use crate::diagnostic::Severity;
 use crate::rulebook::{Compiled, Schemas, check_schemas};
 use crate::{diagnostic, graph, lint, manifests, rehearse};
@@ -21,7 +21,7 @@ pub struct Args {
     #[arg(long, value_name = "CRD")]
     schema: Vec<PathBuf>,
     #[command(flatten)]
-    format: FormatArg,
+    format: FindingsFormatArg,
 }
 
 /// Runs the verb. Findings are what is asked for here: in the plain and JSON forms they go to standard output, for people to standard error.
@@ -40,13 +40,13 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
         diagnostic::sort(&mut compiled.diagnostics);
     }
     let diagnostics = &compiled.diagnostics;
-    if format == Format::Human {
-        rulebook::say(&compiled.sources, diagnostics, format, out);
+    if format == FindingsFormat::Human {
+        rulebook::say(&compiled.sources, diagnostics, Format::Human, out);
     } else {
-        out.print(&report(&compiled.sources, diagnostics, format, false))?;
+        out.print(&report_findings(&compiled.sources, diagnostics, format))?;
     }
     if let Some(rulebook) = &compiled.rulebook
-        && format == Format::Human
+        && format == FindingsFormat::Human
         && !has_errors(diagnostics)
     {
         let own = rulebook.kinds.iter().filter(|kind| !kind.builtin).count();
@@ -77,9 +77,4 @@ fn schemas(paths: &[PathBuf], compiled: &mut Compiled) -> anyhow::Result<Schemas
         anyhow::bail!("`--schema` names no CustomResourceDefinition");
     }
     Ok(schemas)
-}
-
-/// `1 rule`, `2 rules`.
-fn plural(n: usize, word: &str) -> String {
-    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
 }

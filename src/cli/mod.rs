@@ -13,6 +13,7 @@ mod fmt;
 mod format;
 mod graph;
 mod health;
+mod lint;
 mod out;
 mod plan;
 mod rehearse;
@@ -22,14 +23,19 @@ mod run;
 mod wait;
 
 pub use files::{Rules, read_rules};
-pub use format::Format;
+pub use format::{FindingsFormat, Format};
 pub use out::Out;
-pub use report::{report, summary};
+pub use report::{report, report_findings, summary};
 pub use rulebook::{Loaded, RulebookArgs};
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+/// `1 rule`, `2 rules`.
+fn plural(n: usize, word: &str) -> String {
+    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
+}
 
 /// How a verb ended, as the shell sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +74,8 @@ enum Verb {
     Plan(plan::Args),
     /// Show what waits for what: waves, gates, actions
     Graph(graph::Args),
+    /// Find what cannot work in manifests: waves, hooks and health; with rules or without
+    Lint(lint::Args),
     /// Print the rules as text for other systems: health checks for Argo CD, roles
     Emit(emit::Args),
     /// Tell the health of objects, by which line of their kind and why; or test kinds against cases
@@ -89,6 +97,7 @@ fn dispatch(verb: Verb, out: &mut Out) -> anyhow::Result<Exit> {
         Verb::Compile(args) => compile::run(&args, out),
         Verb::Plan(args) => plan::run(&args, out),
         Verb::Graph(args) => graph::run(&args, out),
+        Verb::Lint(args) => lint::run(&args, out),
         Verb::Emit(args) => emit::run(&args, out),
         Verb::Health(args) => health::run(&args, out),
         Verb::Rehearse(args) => rehearse::run(&args, out),

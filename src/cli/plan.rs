@@ -17,6 +17,7 @@ use std::sync::Arc;
 use super::rulebook::{self, Loaded, RulebookArgs};
 use super::{Exit, Format, Out, report};
 use crate::cluster;
+use crate::diagnostic::Sources;
 use crate::engine::{self, Ledger};
 use crate::graph;
 use crate::manifests::{self, Defaults, Platform};
@@ -84,6 +85,16 @@ fn planned(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
     })
 }
 
+/// Reads manifests as the rules' application would.
+pub fn read_platform(paths: &[PathBuf], rulebook: &Rulebook, sources: &mut Sources) -> anyhow::Result<Platform> {
+    let manifests = manifests::read(paths, sources)?;
+    let app =
+        |app: &crate::rulebook::AppName| manifests::App { namespace: app.namespace.clone(), name: app.name.clone() };
+    let application = rulebook.application.as_ref().map(app);
+    let defaults = Defaults { application, namespace: rulebook.namespace.clone() };
+    Ok(Platform::new(manifests, &defaults, sources))
+}
+
 /// Reads manifests beside the rules. Also says whether there was no error in them.
 pub fn platform(
     paths: &[PathBuf],
@@ -91,12 +102,7 @@ pub fn platform(
     format: Format,
     out: &mut Out,
 ) -> anyhow::Result<(Platform, bool)> {
-    let manifests = manifests::read(paths, &mut loaded.sources)?;
-    let app =
-        |app: &crate::rulebook::AppName| manifests::App { namespace: app.namespace.clone(), name: app.name.clone() };
-    let application = loaded.rulebook.application.as_ref().map(app);
-    let defaults = Defaults { application, namespace: loaded.rulebook.namespace.clone() };
-    let platform = Platform::new(manifests, &defaults, &loaded.sources);
+    let platform = read_platform(paths, &loaded.rulebook, &mut loaded.sources)?;
     rulebook::say(&loaded.sources, &platform.diagnostics, format, out);
     let sound = !rulebook::has_errors(&platform.diagnostics);
     Ok((platform, sound))

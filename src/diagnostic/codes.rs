@@ -80,5 +80,6 @@ codes! {
     402 YAML_ODDITY "yaml-oddity" "a manifest that is read, but perhaps not as it was meant"
     403 DUPLICATE_OBJECT "duplicate-object" "two documents are the same object"
     404 ANNOTATION "annotation" "an annotation that Argo CD does not read as it was meant"
+    405 ALLOW "allow" "a `# tidegate: allow` comment that silences nothing"
     500 SCENARIO "scenario" "a scenario that cannot be played as it is written"
 }

@@ -1,79 +1,54 @@
-//! Lint: what compiles and is likely not meant, one file a check, each with a stable code.
+//! Lint: what compiles and is likely not meant, and manifests that cannot work. One file a check, each with a stable code.
 //!
-//! In: a rulebook and the trees of the user's files. Out: diagnostics: warnings, and errors where the language refuses.
-//! May not know: clusters, time, files (facts, engine, manifests, cluster, rehearse, cli).
+//! In: a rulebook and the trees of the user's files; a platform of manifests and the graph of both. Out: diagnostics.
+//! May not know: clusters, time, files (facts, engine, cluster, rehearse, cli).
 //!
-//! `suppose` says what an expression can come to when something is absent or empty; most checks ask it.
+//! `kinds` are checks of kinds and rules by themselves. The others look at manifests, with rules or without: `order` at what comes too early or
+//! never ends, `sync` at how Argo CD applies it, `acts` at what rules and annotations do to it. All of these get one [`Subject`].
 
-mod empty_all;
-mod inline;
-mod not_in_lua;
-mod suppose;
-mod unguarded;
-mod unreachable;
-mod waits;
+mod acts;
+mod allow;
+mod kinds;
+mod order;
+mod subject;
+mod sync;
 
-use crate::diagnostic::{self, Diagnostic};
-use crate::rulebook::{Kind, Rulebook};
-use crate::syntax::tree::{Expr, File, HealthWord, KindDecl, KindLine, Statement};
+pub use allow::{Allows, allowed};
+pub use kinds::{kind, lint};
+pub use subject::Subject;
 
-/// All findings about the user's own kinds and rules, in the order of their places.
+use crate::diagnostic::{self, Code, Diagnostic};
+
+/// A check of manifests: the first of its codes names its page, `docs/lint/NAME.md`.
+struct Check {
+    codes: &'static [Code],
+    run: fn(&Subject<'_>, &mut Vec<Diagnostic>),
+}
+
+/// All findings about manifests, in the order of their places: those of reading, those of the graph, and those of each check.
 #[must_use]
-pub fn lint(rulebook: &Rulebook, files: &[File]) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    for own in rulebook.kinds.iter().filter(|kind| !kind.builtin) {
-        found.extend(kind(own));
+pub fn manifests(subject: &Subject<'_>) -> Vec<Diagnostic> {
+    let mut found = subject.platform.diagnostics.clone();
+    found.extend(subject.graph.diagnostics.iter().cloned());
+    for check in checks() {
+        (check.run)(subject, &mut found);
     }
-    for statement in files.iter().flat_map(|file| &file.statements) {
-        if let Statement::Rule(rule) = statement {
-            empty_all::in_rule(rule, &mut found);
-            unreachable::in_rule(rule, &mut found);
-        }
-    }
+    subject.name_templates(&mut found);
     diagnostic::sort(&mut found);
     found
 }
 
-/// All findings about one kind.
+fn checks() -> impl Iterator<Item = &'static Check> {
+    [order::CHECKS, sync::CHECKS, acts::CHECKS].into_iter().flatten()
+}
+
+/// The codes that `lint` can say about manifests, beside those of reading them; each has a page.
 #[must_use]
-pub fn kind(kind: &Kind) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    not_in_lua::check(&kind.decl, &mut found);
-    let lines = lines(&kind.decl);
-    if !lines.is_empty() {
-        unguarded::check(&lines, &mut found);
-        empty_all::in_kind(&lines, &mut found);
-        unreachable::in_kind(&lines, &mut found);
-        waits::check(&kind.decl, &mut found);
-    }
-    diagnostic::sort(&mut found);
-    found
-}
-
-/// A line that gives a status, its condition without the kind's `let`s (their expressions stand in their places).
-struct Line<'t> {
-    status: HealthWord,
-    /// None for `otherwise`.
-    when: Option<Expr>,
-    /// The condition as written.
-    written: Option<&'t Expr>,
-    span: diagnostic::Span,
-}
-
-fn lines(kind: &KindDecl) -> Vec<Line<'_>> {
-    let mut lets = inline::Lets::default();
-    let mut lines = Vec::new();
-    for line in &kind.lines {
-        match line {
-            KindLine::Let(name, expr) => lets.add(&name.node, expr),
-            KindLine::Health { status, when, span, .. } => lines.push(Line {
-                status: status.node,
-                when: when.as_ref().map(|when| lets.inlined(when)),
-                written: when.as_ref(),
-                span: *span,
-            }),
-            KindLine::Completion(_) => {}
-        }
-    }
-    lines
+pub fn codes() -> Vec<Code> {
+    let of_the_graph = [Code::CYCLE, Code::WAVE_ORDER, Code::NO_HOOK, Code::BLOCK, Code::TRIGGER, Code::ANNOTATION];
+    let mut codes: Vec<Code> =
+        of_the_graph.into_iter().chain(checks().flat_map(|check| check.codes).copied()).collect();
+    codes.sort();
+    codes.dedup();
+    codes
 }

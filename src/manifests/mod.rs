@@ -17,7 +17,7 @@ pub use document::{Document, Manifests, read_text};
 pub use files::{ReadError, read, read_bounded, walk};
 pub use platform::{App, Application, Defaults, Object, Platform};
 pub use wait_hook::WaitCommand;
-pub use yaml::{YAML_ALIAS_BYTES_MAX, YAML_DEPTH_MAX, YamlError, parse as parse_yaml};
+pub use yaml::{YAML_ALIAS_BYTES_MAX, YAML_DEPTH_MAX, YamlError, locate, parse as parse_yaml};
 
 /// A manifest file above this is not read.
 pub const MANIFEST_BYTES_MAX: u64 = 256 << 20;

@@ -64,6 +64,8 @@ pub struct Object {
     pub delete_policies: Vec<DeletePolicy>,
     /// The place of the document.
     pub place: Span,
+    /// The template that rendered it, as Helm's `# Source:` line says.
+    pub source: Option<Arc<str>>,
     /// The place of each annotation, by key.
     pub annotation_places: BTreeMap<String, Span>,
     /// The object. Its `metadata.namespace` is filled in.
@@ -198,7 +200,7 @@ fn read(
     scopes: &Scopes,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Object> {
-    let Document { span: place, annotations: annotation_places, mut object, .. } = document;
+    let Document { span: place, annotations: annotation_places, source, mut object, .. } = document;
     let (group, version) = group_version(&object);
     let kind: Arc<str> = text(&object, "/kind").into();
     for field in ["name", "namespace"] {
@@ -252,6 +254,7 @@ fn read(
         hook,
         delete_policies,
         place,
+        source,
         annotation_places,
         value: object,
     };

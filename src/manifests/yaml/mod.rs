@@ -4,6 +4,7 @@
 //! keys become texts. The table in `tests/manifests.rs` holds inputs with what that library gives.
 
 mod compose;
+mod locate;
 mod scalar;
 mod split;
 
@@ -12,6 +13,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 pub use compose::{Composed, Mark, MarkKind};
+pub use locate::locate;
 pub use split::split;
 
 /// Deeper values are refused: nothing real is as deep, and values are walked recursively.

@@ -2,6 +2,10 @@
 //!
 //! The user's words are shown as they are, except control characters: a name on a live object must not be able to move a terminal's cursor.
 
+mod github;
+mod junit;
+mod sarif;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -10,7 +14,7 @@ use miette::{
 };
 use serde_json::json;
 
-use super::format::Format;
+use super::format::{FindingsFormat, Format};
 use crate::diagnostic::{Diagnostic, FileId, Severity, Sources, Span};
 
 /// Columns of the human form.
@@ -34,6 +38,20 @@ pub fn report(sources: &Sources, diagnostics: &[Diagnostic], format: Format, col
     }
 }
 
+/// Findings in the order given, in a form that a program shows.
+#[must_use]
+pub fn report_findings(sources: &Sources, diagnostics: &[Diagnostic], format: FindingsFormat) -> String {
+    let texts = Texts::of(sources, diagnostics);
+    match format {
+        FindingsFormat::Human => human(&texts, diagnostics, false),
+        FindingsFormat::Plain => plain(&texts, diagnostics),
+        FindingsFormat::Json => as_json(&texts, diagnostics),
+        FindingsFormat::Sarif => sarif::sarif(&texts, diagnostics),
+        FindingsFormat::Junit => junit::junit(&texts, diagnostics),
+        FindingsFormat::Github => github::github(&texts, diagnostics),
+    }
+}
+
 /// `2 errors, 1 warning`; empty when there are neither.
 #[must_use]
 pub fn summary(diagnostics: &[Diagnostic]) -> String {
@@ -44,7 +62,7 @@ pub fn summary(diagnostics: &[Diagnostic]) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
-fn severity(severity: Severity) -> &'static str {
+pub(in crate::cli) fn severity(severity: Severity) -> &'static str {
     match severity {
         Severity::Error => "error",
         Severity::Warning => "warning",

@@ -1,0 +1,5 @@
+//! What comes too early, and what is waited for and never ends.
+
+use super::Check;
+
+pub(super) const CHECKS: &[Check] = &[];
