@@ -5,6 +5,7 @@
 
 mod comments;
 mod lines;
+mod scenarios;
 mod statements;
 
 use super::parse;

@@ -5,14 +5,13 @@ use super::lines::Line;
 use crate::diagnostic::Span;
 use crate::syntax::print::{Printer, health_word};
 use crate::syntax::tree::{
-    ActionDecl, AfterDecl, Condition, Expectation, File, KindDecl, KindLine, ModelDecl, Modifier, ReplicaEvent,
-    RuleDecl, ScenarioDecl, ScenarioStep, Statement, StepKind, WaveWord,
+    ActionDecl, AfterDecl, Condition, File, KindDecl, KindLine, ModelDecl, Modifier, RuleDecl, Statement,
 };
 
 /// Messages longer than this do not push the words after them of other lines to the right.
 const MESSAGE_COLUMNS_MAX: usize = 48;
 /// Where a block's lines begin.
-const INDENT: usize = 2;
+pub(super) const INDENT: usize = 2;
 
 /// The lines of a file, each with its place in the source.
 pub(super) fn layout(source: &str, file: &File) -> Vec<Line> {
@@ -23,35 +22,35 @@ pub(super) fn layout(source: &str, file: &File) -> Vec<Line> {
     layout.lines
 }
 
-struct Layout<'s> {
+pub(super) struct Layout<'s> {
     source: &'s str,
     lines: Vec<Line>,
     /// The lines will be joined to one: no columns.
-    flat: bool,
+    pub(super) flat: bool,
 }
 
 impl<'s> Layout<'s> {
-    fn print(&self, write: impl FnOnce(&mut Printer<'s>)) -> String {
+    pub(super) fn print(&self, write: impl FnOnce(&mut Printer<'s>)) -> String {
         let mut printer = Printer::spelt(self.source);
         write(&mut printer);
         printer.out
     }
 
-    fn line(&mut self, indent: usize, text: String, start: u32, end: u32) {
+    pub(super) fn line(&mut self, indent: usize, text: String, start: u32, end: u32) {
         let (start, end) = (start as usize, end as usize);
         // Places come from parts of what was written; a line never begins before the one above it.
         let start = self.lines.last().map_or(start, |line| start.max(line.start));
         self.lines.push(Line { indent, text, start, end, ..Line::default() });
     }
 
-    fn opens(&mut self) {
+    pub(super) fn opens(&mut self) {
         if let Some(line) = self.lines.last_mut() {
             line.text.push_str(" {");
             line.opens = true;
         }
     }
 
-    fn closes(&mut self, span: Span) {
+    pub(super) fn closes(&mut self, span: Span) {
         self.line(0, "}".to_owned(), span.end.saturating_sub(1), span.end);
         if let Some(line) = self.lines.last_mut() {
             line.closes = true;
@@ -344,53 +343,6 @@ impl<'s> Layout<'s> {
             }
         }
     }
-
-    fn scenario(&mut self, scenario: &ScenarioDecl) {
-        let header = self.print(|p| {
-            p.push("scenario ");
-            p.quoted(&scenario.name.node);
-        });
-        self.line(0, header, scenario.span.start, scenario.name.span.end);
-        self.opens();
-        let mut lines: Vec<(String, Span)> = Vec::new();
-        for path in &scenario.manifests {
-            let text = self.print(|p| {
-                p.push("manifests ");
-                p.path(path);
-            });
-            lines.push((text, path.span));
-        }
-        if let Some(start) = &scenario.start {
-            let text = self.print(|p| {
-                p.push("start at ");
-                p.quoted(&start.node);
-            });
-            lines.push((text, start.span));
-        }
-        let time = |step: &ScenarioStep| step.at.as_ref().map(|at| self.print(|p| p.duration(at)));
-        let width = scenario
-            .steps
-            .iter()
-            .filter_map(time)
-            .map(|at| at.chars().count())
-            .max()
-            .filter(|_| !self.flat)
-            .unwrap_or(0);
-        for step in &scenario.steps {
-            let text = self.print(|p| {
-                if let Some(at) = time(step) {
-                    p.push(&format!("at {} ", pad(&at, width)));
-                }
-                write_step(p, &step.what);
-            });
-            lines.push((text, step.span));
-        }
-        lines.sort_by_key(|(_, span)| span.start);
-        for (text, span) in lines {
-            self.line(INDENT, text, span.start, span.end);
-        }
-        self.closes(scenario.span);
-    }
 }
 
 /// How wide the first columns of a kind's lines are.
@@ -418,7 +370,7 @@ impl Columns {
     }
 }
 
-fn pad(word: &str, width: usize) -> String {
+pub(super) fn pad(word: &str, width: usize) -> String {
     format!("{word:width$}")
 }
 
@@ -468,66 +420,5 @@ fn modifier_span(modifier: &Modifier) -> Span {
         Modifier::AtMostAtATime(count) => count.span,
         Modifier::AtMostPer(count, duration) => count.span.to(duration.span),
         Modifier::Retry(count, backoff) => backoff.as_ref().map_or(count.span, |backoff| count.span.to(backoff.span)),
-    }
-}
-
-fn write_step(p: &mut Printer<'_>, step: &StepKind) {
-    match step {
-        StepKind::Sync(target) => {
-            p.push("sync ");
-            p.target(target);
-        }
-        StepKind::Becomes { target, predicate, with } => {
-            p.target(target);
-            p.push(" ");
-            p.push(crate::syntax::print_predicate(predicate.node));
-            if let Some(json) = with {
-                p.push(" with ");
-                p.push(&json.node);
-            }
-        }
-        StepKind::Apply(path) => {
-            p.push("apply ");
-            p.path(path);
-        }
-        StepKind::Delete(target) => {
-            p.push("delete ");
-            p.target(target);
-        }
-        StepKind::Tidegate(event) => p.push(match event.node {
-            ReplicaEvent::Restarts => "tidegate restarts",
-            ReplicaEvent::Stops => "tidegate stops",
-            ReplicaEvent::Starts => "tidegate starts",
-        }),
-        StepKind::Expect(expectations) => {
-            p.push("expect ");
-            for (i, expectation) in expectations.iter().enumerate() {
-                if i > 0 {
-                    p.push(", ");
-                }
-                write_expectation(p, expectation);
-            }
-        }
-    }
-}
-
-fn write_expectation(p: &mut Printer<'_>, expectation: &Expectation) {
-    match expectation {
-        Expectation::Action(action) => p.action(action),
-        Expectation::Wave(wave, word) => {
-            p.push(&format!("wave {} ", wave.node));
-            p.push(match word.node {
-                WaveWord::Opens => "opens",
-                WaveWord::Held => "is held",
-                WaveWord::Open => "is open",
-            });
-        }
-        Expectation::State(condition) => p.resource_condition(condition),
-        Expectation::Nothing(_) => p.push("nothing"),
-        Expectation::NothingMore(_) => p.push("nothing more"),
-        Expectation::No(action) => {
-            p.push("no ");
-            p.action(action);
-        }
     }
 }
