@@ -181,6 +181,7 @@ async fn controller(
     let options = Options {
         rulebook: "default".into(),
         observe: false,
+        admission: false,
         namespaces: vec![namespace.as_str().into()],
         times: Times::default(),
         write_deadline: Duration::from_secs(5),

@@ -1,5 +1,7 @@
 //! `emit TARGET RULES…`: the rules as text for other systems.
 
+mod admission;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -36,9 +38,8 @@ enum Target {
     /// Not yet
     #[command(hide = true)]
     Notifications(NotYet),
-    /// Not yet
-    #[command(hide = true)]
-    Admission(NotYet),
+    /// A ValidatingAdmissionPolicy and its binding: resources of held waves cannot be created, whoever applies them
+    Admission(admission::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -66,6 +67,9 @@ struct RbacArgs {
     /// As given to `run`: the controller watches this namespace only; may be given several times [default: all]
     #[arg(long, value_name = "NAMESPACE")]
     watch_namespace: Vec<String>,
+    /// As given to `run`: the controller keeps the ConfigMap of held waves
+    #[arg(long)]
+    admission: bool,
     /// Rights for mlops.dev/on-success-trigger too: whoever may annotate a job may then restart what is in its namespace
     #[arg(long)]
     triggers: bool,
@@ -115,12 +119,14 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
         Target::ArgocdCr(_) => not_yet("argocd-cr"),
         Target::Flux(_) => not_yet("flux"),
         Target::Notifications(_) => not_yet("notifications"),
-        Target::Admission(_) => not_yet("admission"),
+        Target::Admission(args) => admission::run(args, out),
     }
 }
 
 fn not_yet(target: &str) -> anyhow::Result<Exit> {
-    bail!("`emit {target}` is not built yet; there are `emit argocd-cm`, `emit hooks` and `emit rbac`")
+    bail!(
+        "`emit {target}` is not built yet; there are `emit admission`, `emit argocd-cm`, `emit hooks` and `emit rbac`"
+    )
 }
 
 fn load(args: &RulesArgs, out: &mut Out) -> anyhow::Result<Result<Loaded, Exit>> {
@@ -154,6 +160,7 @@ fn emit_rbac(args: &RbacArgs, out: &mut Out) -> anyhow::Result<Exit> {
         namespace: args.namespace.clone(),
         service_account: args.service_account.clone(),
         watch_namespaces: args.watch_namespace.clone(),
+        admission: args.admission,
         triggers: args.triggers,
     };
     out.print(&rbac(&loaded.rulebook, &loaded.sources, &options))?;

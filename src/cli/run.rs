@@ -38,6 +38,9 @@ pub struct Args {
     /// Decide everything, say what would be done, and change nothing but the lease and the state object
     #[arg(long)]
     observe: bool,
+    /// Keep the ConfigMap that the policy of `emit admission` reads: which waves are held
+    #[arg(long)]
+    admission: bool,
     /// Form of the log, on standard error; what is logged is set by RUST_LOG [default filter: info]
     #[arg(long, value_enum, default_value_t = LogFormat::Human)]
     log_format: LogFormat,
@@ -111,6 +114,7 @@ async fn serve(args: &Args) -> anyhow::Result<Exit> {
     let options = Options {
         rulebook: id.clone(),
         observe: args.observe,
+        admission: args.admission,
         namespaces: args.watch_namespace.iter().map(|namespace| namespace.as_str().into()).collect(),
         times,
         write_deadline: times.lease / 3,

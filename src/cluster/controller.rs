@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::act;
+use super::admission::{Admission, Params, ParamsNews};
 use super::env::Env;
 use super::http::Ask;
 use super::kinds::Kinds;
@@ -49,6 +50,8 @@ pub struct Options {
     pub rulebook: Arc<str>,
     /// Decides and says, and changes nothing but lease and state.
     pub observe: bool,
+    /// Keeps the parameters of the admission policy; not while it only observes.
+    pub admission: bool,
     /// Only these namespaces are watched; all if empty.
     pub namespaces: Vec<Arc<str>>,
     /// Times of the election.
@@ -67,6 +70,8 @@ pub(super) enum Flight {
     State(String, BTreeSet<crate::engine::Mark>, u64),
     /// An Event of the controller's own.
     Event,
+    /// The parameters of the admission policy.
+    Params,
 }
 
 /// The loop and what it owns.
@@ -85,6 +90,8 @@ pub(super) struct Controller {
     pub(super) standing: watch::Receiver<Standing>,
     pub(super) store: Store,
     pub(super) tenure: Tenure,
+    /// None unless it was asked for.
+    pub(super) admission: Option<Admission>,
     pub(super) flights: BTreeMap<u64, Flight>,
     /// Since when a gate has been held, by rule, application and wave.
     pub(super) held: BTreeMap<(String, String, i32), Timestamp>,
@@ -113,6 +120,7 @@ struct Doors {
     loads: mpsc::Receiver<Load<Rulebook>>,
     reads: mpsc::Receiver<(u64, Result<Option<Json>, String>)>,
     asks: mpsc::Receiver<Ask>,
+    params: ParamsNews,
     standing: watch::Receiver<Standing>,
     stop: watch::Receiver<bool>,
 }
@@ -123,6 +131,7 @@ enum Input {
     Load(Load<Rulebook>),
     Read(u64, Result<Option<Json>, String>),
     Ask(Ask),
+    Params(News<Params>),
     Standing,
     Time,
     Stop,
@@ -146,7 +155,8 @@ pub async fn run(env: Env, options: Options, asks: mpsc::Receiver<Ask>, stop: wa
         Task(tokio::spawn(writer.run(queue, outcomes_in))),
         Task(tokio::spawn(reload::run(env.rules.clone(), options.compile.clone(), loads_in))),
     ];
-    let mut doors = Doors { news, outcomes, loads, reads, asks, standing: standing.clone(), stop };
+    let (admission, params) = Admission::new(&env, &options.rulebook, options.admission && !options.observe);
+    let mut doors = Doors { news, outcomes, loads, reads, asks, params, standing: standing.clone(), stop };
     let store = Store::new(&env.namespace, &options.rulebook);
     let mut controller = Controller {
         env,
@@ -160,6 +170,7 @@ pub async fn run(env: Env, options: Options, asks: mpsc::Receiver<Ask>, stop: wa
         standing,
         store,
         tenure: Tenure::default(),
+        admission,
         flights: BTreeMap::new(),
         held: BTreeMap::new(),
         reads: reads_in,
@@ -203,6 +214,7 @@ impl Doors {
             Some((term, object)) = self.reads.recv() => Input::Read(term, object),
             load = self.loads.recv() => load.map_or(Input::Broken("reload"), Input::Load),
             Some(ask) = self.asks.recv() => Input::Ask(ask),
+            Some((_, news)) = self.params.recv() => Input::Params(news),
             _ = self.news.recv_many(&mut batch, BATCH_NEWS_MAX) => Input::News(batch),
             () = tokio::time::sleep_until(until) => Input::Time,
         }
@@ -246,6 +258,7 @@ impl Controller {
             Input::Load(load) => self.loaded(load),
             Input::Read(term, object) => self.read(term, object),
             Input::Ask(ask) => self.answer(ask),
+            Input::Params(news) => self.params_news(news),
             Input::Standing => self.stood(),
             // Whatever is due by time is looked at in `turn`.
             Input::Time | Input::Stop | Input::Broken(_) => {}
@@ -267,6 +280,9 @@ impl Controller {
         if self.stale && self.may_decide() {
             self.decide();
         }
+        if !self.stale {
+            self.keep_params(now);
+        }
         self.store_state(false);
     }
 
@@ -284,6 +300,11 @@ impl Controller {
         self.stale = false;
         self.metrics.count(Id::Decisions, &[]);
         let tick = ledger.tick(now);
+        if let Some(admission) = &mut self.admission {
+            admission.dirty = true;
+            self.keep_params(now);
+        }
+        let Some(ledger) = &mut self.ledger else { return };
         // When all is decided, so that nothing is forgotten that still waits.
         if self.pruned.elapsed() > Duration::from_secs(PRUNE_SECONDS) && ledger.prune(now) {
             self.pruned = Instant::now();
@@ -329,6 +350,7 @@ impl Controller {
                 self.stale = true;
             }
             Some(Flight::State(text, marks, change)) => self.state_ended(&text, &marks, change, outcome),
+            Some(Flight::Params) => self.params_ended(outcome),
             Some(Flight::Event) => {
                 if let Outcome::Refused(_, why) = outcome {
                     tracing::error!(why, "an Event was refused");
@@ -423,7 +445,7 @@ impl Controller {
             let left = Duration::try_from(wake.duration_since(self.env.clock.now())).unwrap_or(Duration::ZERO);
             until = until.min(Instant::now() + left);
         }
-        if let Some(next) = self.tenure_look() {
+        for next in [self.tenure_look(), self.params_look()].into_iter().flatten() {
             until = until.min(next);
         }
         // Never without a pause: a clock of milliseconds may wake just before its time.

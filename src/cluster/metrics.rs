@@ -80,6 +80,8 @@ table! {
         "Writes of the state object by result: done, failed";
     StateBytes: Gauge "tidegate_state_bytes" []
         "Size of the state object's data";
+    AdmissionWrites: Counter "tidegate_admission_writes" ["result"]
+        "Writes of the parameters of the admission policy by result: done, failed";
     Dropped: Counter "tidegate_series_dropped" []
         "Values that were not kept since their metric has too many series";
 }

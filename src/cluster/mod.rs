@@ -5,6 +5,7 @@
 //! May not know: what rules mean; cli.
 
 mod act;
+mod admission;
 pub mod client;
 pub mod controller;
 pub mod discover;

@@ -133,6 +133,7 @@ impl Controller {
             "leaseTrouble": standing.trouble,
             "stateObject": format!("{}/{}", self.store.place().namespace, self.store.place().name),
             "stateTrouble": self.tenure.trouble,
+            "admission": self.admission.as_ref().map(super::admission::Admission::status),
             "rules": {"refused": self.refused, "warnings": self.warnings, "count": self.ledger.as_ref().map(|l| l.rulebook().rules.len())},
             "inFlight": self.flights.len(),
             "observed": self.would.iter().map(|(time, would)| json!({

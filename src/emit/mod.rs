@@ -4,6 +4,7 @@
 //! bytes for the same rules.
 //! May not know: clusters, time, files (facts, engine, manifests, cluster, rehearse, cli).
 
+mod admission;
 mod argocd_checks;
 mod argocd_cm;
 mod hooks;
@@ -12,6 +13,7 @@ mod rbac;
 mod used;
 mod yaml;
 
+pub use admission::{Options as AdmissionOptions, Tracking, admission};
 pub use argocd_checks::has_check;
 pub use argocd_cm::{Options as ArgocdCmOptions, argocd_cm};
 pub use hooks::{Options as HooksOptions, hooks};

@@ -36,6 +36,8 @@ pub struct Options {
     pub service_account: String,
     /// `run --watch-namespace`; none: all namespaces.
     pub watch_namespaces: Vec<String>,
+    /// `run --admission`: the ConfigMap of held waves too.
+    pub admission: bool,
     /// Rights for triggers in annotations of live objects too, in the namespaces that the rules name.
     pub triggers: bool,
 }
@@ -73,6 +75,11 @@ impl Needs<'_> {
         self.grants.add(&own, ("", "configmaps"), &["create"], None, "the state, once");
         self.grants.add(&own, ("", "configmaps"), &["get", "patch"], Some(&state), "the state");
         self.grants.add(&own, ("", "events"), &["create"], None, "Events on the state");
+        if self.options.admission {
+            let gates = format!("tidegate-gates-{id}");
+            let verbs = &["get", "list", "watch", "patch"];
+            self.grants.add(&own, ("", "configmaps"), verbs, Some(&gates), "the held waves, for the admission policy");
+        }
     }
 
     /// Where it looks: everywhere, or in the namespaces that it is told.

@@ -7,6 +7,7 @@ mod adopt;
 mod departed;
 mod due;
 mod gone;
+mod holds;
 mod outcome;
 mod prune;
 mod round;
@@ -30,6 +31,7 @@ pub const STATUS_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
 /// Rounds of decisions in one tick, at most: each settles something, so more would mean a rule that never rests.
 const ROUNDS_MAX: usize = 64;
 
+pub use holds::{Hold, Holds};
 pub use outcome::Failure;
 
 /// What is to be done now.

@@ -34,7 +34,7 @@ pub use decide::{decide, rule_of};
 pub use dry_run::{Checks, DryRun, Effected, STEPS_MAX, Stage, Step, Supposition, at_rest, dry_run};
 pub use gate::{cannot_hold, condition, gates, timed};
 pub use index::{target, targets};
-pub use ledger::{Failure, Ledger, STATUS_INTERVAL, Tick, Would};
+pub use ledger::{Failure, Hold, Holds, Ledger, STATUS_INTERVAL, Tick, Would};
 pub use listed::{Listers, listers};
 pub use mark::Mark;
 pub use owed::{OWED_BYTES_MAX, Owed};

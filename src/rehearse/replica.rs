@@ -76,6 +76,7 @@ impl Replicas {
         let options = Options {
             rulebook: Arc::from(self.options.id.as_str()),
             observe: false,
+            admission: false,
             namespaces: Vec::new(),
             times: self.times,
             write_deadline: self.times.lease / 3,

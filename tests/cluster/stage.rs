@@ -109,6 +109,7 @@ impl Stage {
         let mut options = Options {
             rulebook: "default".into(),
             observe: false,
+            admission: false,
             namespaces: Vec::new(),
             times: Times::default(),
             write_deadline: Duration::from_secs(5),

@@ -12,6 +12,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod admission;
 mod deploy;
 mod hostile;
 mod live;

@@ -37,6 +37,7 @@ fn the_roles_are_those_of_the_rules() {
         namespace: deployment["metadata"]["namespace"].as_str().unwrap().to_owned(),
         service_account: deployment["spec"]["template"]["spec"]["serviceAccountName"].as_str().unwrap().to_owned(),
         watch_namespaces: argument(&deployment, "watch-namespace"),
+        admission: false,
         triggers: false,
     };
     let made = rbac(compiled.rulebook.as_ref().unwrap(), &compiled.sources, &options);

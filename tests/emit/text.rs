@@ -29,6 +29,7 @@ fn options() -> RbacOptions {
         namespace: "tidegate".to_owned(),
         service_account: "tidegate".to_owned(),
         watch_namespaces: Vec::new(),
+        admission: false,
         triggers: false,
     }
 }

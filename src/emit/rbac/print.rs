@@ -30,6 +30,9 @@ fn header(out: &mut String, rulebook: &Rulebook, options: &Options) -> Result {
     for namespace in &options.watch_namespaces {
         write!(out, " --watch-namespace {namespace}")?;
     }
+    if options.admission {
+        write!(out, " --admission")?;
+    }
     writeln!(out)
 }
 
