@@ -4,6 +4,7 @@
 //! an object belongs to, its phases, its wave), findings. A document that cannot be read is a finding and costs no other document.
 //! May not know: rules (rulebook, graph, engine, emit, cluster, rehearse, cli).
 
+mod application;
 mod argocd;
 mod document;
 mod files;
@@ -12,10 +13,11 @@ mod scope;
 mod wait_hook;
 mod yaml;
 
+pub use application::{Application, Automated, IgnoreDifference};
 pub use argocd::{DeletePolicy, HookRead, Phase, WaveRead, delete_policies, read_hook, read_wave};
 pub use document::{Document, Manifests, read_text};
 pub use files::{ReadError, read, read_bounded, walk};
-pub use platform::{App, Application, Defaults, Object, Platform};
+pub use platform::{App, Defaults, Object, Platform};
 pub use wait_hook::WaitCommand;
 pub use yaml::{YAML_ALIAS_BYTES_MAX, YAML_DEPTH_MAX, YamlError, locate, parse as parse_yaml};
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::application::{Application, applications, is_application, is_of_argo_cd};
 use super::argocd::{self, DeletePolicy, HookRead, Phase};
 use super::scope::Scopes;
 use super::{Document, Manifests};
@@ -26,17 +27,6 @@ pub struct Defaults {
     pub application: Option<App>,
     /// `namespace NS`; may be empty
     pub namespace: Arc<str>,
-}
-
-/// An Application among the manifests.
-#[derive(Clone, Debug)]
-pub struct Application {
-    /// Its name.
-    pub app: App,
-    /// `spec.destination.namespace`; may be empty.
-    pub namespace: Arc<str>,
-    /// The place of its document.
-    pub place: Span,
 }
 
 /// An object, and what Argo CD makes of it.
@@ -99,7 +89,7 @@ type Key = (Arc<str>, Arc<str>, Arc<str>, Arc<str>);
 pub struct Platform {
     /// Sorted by group, kind, namespace, name; each once.
     pub objects: Vec<Object>,
-    /// Sorted by name.
+    /// Sorted by name, those that an ApplicationSet generates last.
     pub applications: Vec<Application>,
     /// Findings: those of reading, duplicates, annotations that Argo CD passes over. Sorted.
     pub diagnostics: Vec<Diagnostic>,
@@ -111,7 +101,7 @@ impl Platform {
     ///
     /// An object belongs to the Application that its tracking-id names (when that names the object itself), else to one among the manifests that its label
     /// `argocd.argoproj.io/instance` or `app.kubernetes.io/instance` names, else to the default, else to the only one among the manifests whose destination
-    /// is the object's namespace, else to the only one at all. Applications belong to the default alone (app of apps).
+    /// is the object's namespace, else to the only one at all (one that an ApplicationSet generates only where there is no other). Applications belong to the default alone (app of apps).
     #[must_use]
     pub fn new(manifests: Manifests, defaults: &Defaults, sources: &Sources) -> Self {
         let Manifests { documents, mut diagnostics } = manifests;
@@ -171,26 +161,6 @@ fn group_version(object: &Value) -> (Arc<str>, Arc<str>) {
     let api = text(object, "/apiVersion");
     let (group, version) = api.split_once('/').unwrap_or(("", api));
     (group.into(), version.into())
-}
-
-fn is_application(object: &Value) -> bool {
-    text(object, "/kind") == "Application" && text(object, "/apiVersion").starts_with("argoproj.io/")
-}
-
-fn applications(documents: &[Document], defaults: &Defaults) -> Vec<Application> {
-    let found = documents.iter().filter(|d| is_application(&d.object) && !text(&d.object, "/metadata/name").is_empty());
-    let mut applications: Vec<Application> = found
-        .map(|d| {
-            let name: Arc<str> = text(&d.object, "/metadata/name").into();
-            let own: Arc<str> = text(&d.object, "/metadata/namespace").into();
-            let of_default = defaults.application.as_ref().filter(|_| own.is_empty()).map(|a| a.namespace.clone());
-            let app = App { namespace: of_default.unwrap_or(own), name };
-            Application { app, namespace: text(&d.object, "/spec/destination/namespace").into(), place: d.span }
-        })
-        .collect();
-    applications.sort_by(|a, b| a.app.cmp(&b.app));
-    applications.dedup_by(|a, b| a.app == b.app);
-    applications
 }
 
 fn read(
@@ -302,7 +272,7 @@ fn membership(
         let default = defaults.application.clone().filter(|a| a.name == app.name);
         return applications.iter().find(same).map(|a| a.app.clone()).or(default).or(Some(app));
     }
-    if is_application(object) || kind == "AppProject" {
+    if is_of_argo_cd(object) {
         let default = defaults.application.clone();
         return default.filter(|a| !(is_application(object) && *a.name == *name));
     }
@@ -320,8 +290,10 @@ fn membership(
         [one] => Some(one.app.clone()),
         _ => None,
     };
-    let here = applications.iter().filter(|a| !namespace.is_empty() && &*a.namespace == namespace).collect();
-    only(here).or_else(|| only(applications.iter().collect()))
+    let generated = applications.iter().all(|a| a.generated);
+    let candidates = || applications.iter().filter(|a| generated || !a.generated);
+    let here = candidates().filter(|a| !namespace.is_empty() && &*a.namespace == namespace).collect();
+    only(here).or_else(|| only(candidates().collect()))
 }
 
 /// `app:group/Kind:namespace/name`, or `argoNs_app:…`, when it names the object itself (it is copied to children otherwise).
