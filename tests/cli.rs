@@ -10,9 +10,14 @@
     missing_docs
 )]
 
-use std::io::{Read, Write};
-use std::path::Path;
+#[path = "support/program.rs"]
+#[allow(dead_code, reason = "each test binary uses its own part of this")]
+mod program;
+
+use std::io::Read;
 use std::process::{Command, Stdio};
+
+use program::{tidegate, tidegate_with};
 
 const GOOD: &str =
     "application argocd/ml\nnamespace ml\n\nwhen job train succeeds\n  then restart isvc fraud;\n       block wave 4\n";
@@ -34,44 +39,21 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
-struct Ran {
-    status: i32,
-    stdout: String,
-    stderr: String,
-}
-
-/// Runs the program in a folder.
-fn tidegate(folder: &Path, args: &[&str], stdin: &str) -> Ran {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
-        .args(args)
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A program that does not read its input closes it.
-    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    Ran { status: output.status.code().unwrap(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
-}
-
 /// Each case: arguments, exit status, what standard output and standard error hold (`""`: nothing at all; `*`: anything).
 fn check(files: &[(&str, &str)], cases: &[(&str, i32, &str, &str)]) {
     let folder = folder(files);
     for (args, status, stdout, stderr) in cases {
         let words: Vec<&str> = args.split_whitespace().collect();
-        let ran = tidegate(folder.path(), &words, "");
+        let ran = tidegate(folder.path(), &words);
         let holds = |got: &str, wanted: &str| match wanted {
             "" => got.is_empty(),
             "*" => true,
             wanted => got.contains(wanted),
         };
-        assert_eq!(ran.status, *status, "status of `{args}`\n{}{}", ran.stdout, ran.stderr);
-        assert!(holds(&ran.stdout, stdout), "standard output of `{args}`: {}", ran.stdout);
-        assert!(holds(&ran.stderr, stderr), "standard error of `{args}`: {}", ran.stderr);
-        assert!(!ran.stderr.contains("panicked"), "`{args}` panicked: {}", ran.stderr);
+        assert_eq!(ran.code, *status, "status of `{args}`\n{}{}", ran.out, ran.err);
+        assert!(holds(&ran.out, stdout), "standard output of `{args}`: {}", ran.out);
+        assert!(holds(&ran.err, stderr), "standard error of `{args}`: {}", ran.err);
+        assert!(!ran.err.contains("panicked"), "`{args}` panicked: {}", ran.err);
     }
 }
 
@@ -86,7 +68,7 @@ fn usage() {
             ("", 2, "", "Usage: tidegate"),
             ("chekc good.tide", 2, "", "a similar subcommand exists: 'check'"),
             ("check", 2, "", "<RULES>"),
-            ("check --format sarif good.tide", 2, "", "human, plain, json"),
+            ("check --format xml good.tide", 2, "", "human, plain, json"),
             ("graph good.tide --format png", 2, "", "text, dot, mermaid, json"),
             ("check --rulebook NOT_A_NAME good.tide", 1, "NOT_A_NAME", ""),
         ],
@@ -181,9 +163,9 @@ fn a_file_that_is_not_utf8() {
     for (args, stdout) in
         [(&["check", "latin.tide"][..], true), (&["fmt", "latin.tide"], false), (&["compile", "latin.tide"], false)]
     {
-        let ran = tidegate(folder.path(), args, "");
-        assert_eq!(ran.status, 1);
-        let said = if stdout { &ran.stdout } else { &ran.stderr };
+        let ran = tidegate(folder.path(), args);
+        assert_eq!(ran.code, 1);
+        let said = if stdout { &ran.out } else { &ran.err };
         assert!(said.contains("latin.tide:1:6: error[TG006]"), "{args:?}: {said}");
     }
     assert_eq!(std::fs::read(folder.path().join("latin.tide")).unwrap(), b"# caf\xe9\nnamespace ml\n");
@@ -192,15 +174,15 @@ fn a_file_that_is_not_utf8() {
 #[test]
 fn standard_input() {
     let folder = folder(&[("good.tide", GOOD)]);
-    let ran = tidegate(folder.path(), &["graph", "good.tide", "--manifests", "-", "--format", "json"], OBJECTS);
-    assert_eq!((ran.status, ran.stderr.as_str()), (0, ""));
-    let graph: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let ran = tidegate_with(folder.path(), &["graph", "good.tide", "--manifests", "-", "--format", "json"], OBJECTS);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let graph: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(graph["version"], 1);
-    assert!(ran.stdout.contains("<stdin>"));
-    let ran = tidegate(folder.path(), &["check", "-"], "when job a succeeds then restart isvc b\n");
-    assert_eq!((ran.status, ran.stdout.as_str()), (0, ""));
-    let ran = tidegate(folder.path(), &["fmt", "-"], "namespace    ml\n");
-    assert_eq!((ran.status, ran.stdout.as_str()), (0, "namespace ml\n"));
+    assert!(ran.out.contains("<stdin>"));
+    let ran = tidegate_with(folder.path(), &["check", "-"], "when job a succeeds then restart isvc b\n");
+    assert_eq!((ran.code, ran.out.as_str()), (0, ""));
+    let ran = tidegate_with(folder.path(), &["fmt", "-"], "namespace    ml\n");
+    assert_eq!((ran.code, ran.out.as_str()), (0, "namespace ml\n"));
 }
 
 #[test]
@@ -208,18 +190,18 @@ fn fmt_lays_out_and_leaves_alone() {
     let folder =
         folder(&[("a.tide", "namespace    ml\n"), ("b.tide", "namespace ml\n"), ("broken.tide", "when   nothing\n")]);
     let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
-    let ran = tidegate(folder.path(), &["fmt", "--check", "a.tide", "b.tide"], "");
-    assert_eq!((ran.status, ran.stdout.as_str(), read("a.tide").as_str()), (1, "a.tide\n", "namespace    ml\n"));
-    let ran = tidegate(folder.path(), &["fmt", "."], "");
-    assert_eq!((ran.status, ran.stdout.as_str()), (1, ""));
+    let ran = tidegate(folder.path(), &["fmt", "--check", "a.tide", "b.tide"]);
+    assert_eq!((ran.code, ran.out.as_str(), read("a.tide").as_str()), (1, "a.tide\n", "namespace    ml\n"));
+    let ran = tidegate(folder.path(), &["fmt", "."]);
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
     assert!(
-        ran.stderr.contains("./a.tide: laid out") && ran.stderr.contains("./broken.tide:1:8: error[TG001]"),
+        ran.err.contains("./a.tide: laid out") && ran.err.contains("./broken.tide:1:8: error[TG001]"),
         "{}",
-        ran.stderr
+        ran.err
     );
     assert_eq!((read("a.tide").as_str(), read("broken.tide").as_str()), ("namespace ml\n", "when   nothing\n"));
-    let ran = tidegate(folder.path(), &["fmt", "--check", "a.tide", "b.tide"], "");
-    assert_eq!((ran.status, ran.stdout, ran.stderr), (0, String::new(), String::new()));
+    let ran = tidegate(folder.path(), &["fmt", "--check", "a.tide", "b.tide"]);
+    assert_eq!((ran.code, ran.out, ran.err), (0, String::new(), String::new()));
 }
 
 /// The same rules in any order, twice or once, by file or by folder, compile to the same bytes.
@@ -229,13 +211,13 @@ fn compile_is_the_same_for_any_order() {
         ("r/a.tide", GOOD),
         ("r/b.tide", "namespace ml\nrule r { when job x fails\n then notify broken \"x\" }\n"),
     ]);
-    let first = tidegate(folder.path(), &["compile", "r/a.tide", "r/b.tide"], "");
-    assert_eq!(first.status, 0);
-    assert!(first.stdout.ends_with("}\n"));
+    let first = tidegate(folder.path(), &["compile", "r/a.tide", "r/b.tide"]);
+    assert_eq!(first.code, 0);
+    assert!(first.out.ends_with("}\n"));
     for args in
         [&["compile", "r/b.tide", "r/a.tide"][..], &["compile", "r"], &["compile", "r", "r/a.tide", "./r/b.tide"]]
     {
-        assert_eq!(tidegate(folder.path(), args, "").stdout, first.stdout, "{args:?}");
+        assert_eq!(tidegate(folder.path(), args).out, first.out, "{args:?}");
     }
 }
 
@@ -287,8 +269,8 @@ fn a_mounted_configmap_is_read_once() {
     let folder = folder(&[("..2026_03_01/a.tide", GOOD)]);
     std::os::unix::fs::symlink("..2026_03_01", folder.path().join("..data")).unwrap();
     std::os::unix::fs::symlink("..data/a.tide", folder.path().join("a.tide")).unwrap();
-    let ran = tidegate(folder.path(), &["check", "--format", "human", "."], "");
-    assert_eq!((ran.status, ran.stderr.as_str()), (0, "1 rule, no errors\n"));
+    let ran = tidegate(folder.path(), &["check", "--format", "human", "."]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, "1 rule, no errors\n"));
 }
 
 /// The same findings for a person, for a log and for a program: a place that a terminal can open, underlines, the fix.
@@ -304,8 +286,8 @@ fn findings_in_each_form() {
         ("rules/b.tide", "kind job = batch/v1 Job (jobs)\nkind x = a/v1 X (xs) {\n  healthy \"\" when true\n}\n"),
     ]);
     for format in ["human", "plain", "json"] {
-        let ran = tidegate(folder.path(), &["check", "rules", "--format", format], "");
-        assert_eq!(ran.status, 1, "{}{}", ran.stdout, ran.stderr);
-        insta::assert_snapshot!(format!("findings-{format}"), format!("{}{}", ran.stdout, ran.stderr));
+        let ran = tidegate(folder.path(), &["check", "rules", "--format", format]);
+        assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+        insta::assert_snapshot!(format!("findings-{format}"), format!("{}{}", ran.out, ran.err));
     }
 }

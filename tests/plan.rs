@@ -13,19 +13,16 @@
 #[allow(dead_code, reason = "each test binary uses its own part of this")]
 mod skip;
 
-use std::path::PathBuf;
-use std::process::Command;
+#[path = "support/program.rs"]
+#[allow(dead_code, reason = "each test binary uses its own part of this")]
+mod program;
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
+use program::{Ran, root, tidegate};
 
 /// `tidegate plan ARGUMENTS` in the repository: exit status, standard output, standard error.
 fn run(arguments: &[&str]) -> (i32, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
-    let output = command.current_dir(root()).arg("plan").args(arguments).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    let Ran { code, out, err } = tidegate(&root(), &[&["plan"], arguments].concat());
+    (code, out, err)
 }
 
 /// The plan of some rules must be that of the snapshot, without a finding, and there must be something to do.
@@ -90,10 +87,8 @@ fn hooks_of_the_examples_are_up_to_date() {
     for folder in std::fs::read_dir(root().join("examples")).unwrap() {
         let rules = format!("examples/{}", folder.unwrap().file_name().into_string().unwrap());
         let Ok(hooks) = std::fs::read_to_string(root().join(&rules).join("manifests/hooks.yaml")) else { continue };
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
-        let arguments = ["emit", "hooks", &rules, "--manifests", &format!("{rules}/manifests")];
-        let output = command.current_dir(root()).args(arguments).output().unwrap();
-        assert_eq!(String::from_utf8(output.stdout).unwrap(), hooks, "{rules}");
+        let ran = tidegate(&root(), &["emit", "hooks", &rules, "--manifests", &format!("{rules}/manifests")]);
+        assert_eq!(ran.out, hooks, "{rules}");
         count += 1;
     }
     assert!(count >= 2, "{count} examples with hooks");

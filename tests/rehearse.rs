@@ -13,22 +13,19 @@
 #[allow(dead_code, reason = "each test binary uses its own part of this")]
 mod skip;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+#[path = "support/program.rs"]
+#[allow(dead_code, reason = "each test binary uses its own part of this")]
+mod program;
+
+use program::{Ran, root, tidegate};
 
 use tidegate::rehearse::{Entry, Played, Rehearsal, Who, rehearse};
 use tidegate::rulebook::{Options, load};
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
 /// `tidegate rehearse ARGUMENTS` in the repository: exit status, standard output, standard error.
 fn run(arguments: &[&str]) -> (i32, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
-    let output = command.current_dir(root()).arg("rehearse").args(arguments).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    let Ran { code, out, err } = tidegate(&root(), &[&["rehearse"], arguments].concat());
+    (code, out, err)
 }
 
 /// Plays a path; its exit status must be this, and its timeline that of the snapshot.
@@ -168,6 +165,6 @@ fn manifests_of_examples_are_clean() {
         let mut sources = tidegate::diagnostic::Sources::default();
         let manifests = tidegate::manifests::read(&[folder], &mut sources).unwrap();
         assert_eq!(manifests.diagnostics, [], "{name}");
-        assert!(Path::new(&root().join("examples").join(name).join("README.md")).exists(), "{name} has no README.md");
+        assert!(root().join("examples").join(name).join("README.md").exists(), "{name} has no README.md");
     }
 }
