@@ -17,11 +17,15 @@ mod deploy;
 mod expressions;
 #[path = "emit/health.rs"]
 mod health;
+#[path = "emit/into.rs"]
+mod into;
 #[path = "emit/objects.rs"]
 mod objects;
 #[path = "support/oracle.rs"]
 #[allow(dead_code)]
 mod oracle;
+#[path = "emit/overlay.rs"]
+mod overlay;
 #[path = "emit/refused.rs"]
 mod refused;
 #[path = "support/skip.rs"]

@@ -1,6 +1,9 @@
 //! `emit TARGET RULES…`: the rules as text for other systems.
 
 mod admission;
+mod argocd_cm;
+mod argocd_cr;
+mod into;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +13,7 @@ use anyhow::bail;
 use super::format::FormatArg;
 use super::rulebook::{self, Loaded, RulebookArgs};
 use super::{Exit, Out};
-use crate::emit::{ArgocdCmOptions, HooksOptions, RbacOptions, argocd_cm, hooks, rbac};
+use crate::emit::{HooksOptions, RbacOptions, hooks, rbac};
 use crate::graph;
 
 /// Arguments of `emit`.
@@ -24,12 +27,11 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Target {
     /// A ConfigMap argocd-cm: a health check for each kind that the rules read and Argo CD has none for
-    ArgocdCm(ArgocdCmArgs),
+    ArgocdCm(argocd_cm::Args),
     /// Roles and bindings: what the controller may do with these rules, and nothing else
     Rbac(RbacArgs),
-    /// Not yet
-    #[command(hide = true)]
-    ArgocdCr(NotYet),
+    /// The same checks as an ArgoCD resource, for OpenShift GitOps, whose operator owns argocd-cm
+    ArgocdCr(argocd_cr::Args),
     /// Not yet
     #[command(hide = true)]
     Flux(NotYet),
@@ -40,18 +42,6 @@ enum Target {
     Notifications(NotYet),
     /// A ValidatingAdmissionPolicy and its binding: resources of held waves cannot be created, whoever applies them
     Admission(admission::Args),
-}
-
-#[derive(Debug, clap::Args)]
-struct ArgocdCmArgs {
-    #[command(flatten)]
-    rules: RulesArgs,
-    /// Argo CD's namespace [default: that of the rules' application, else argocd]
-    #[arg(long, value_name = "NAMESPACE")]
-    namespace: Option<String>,
-    /// Also the kinds that no rule reads, and those that Argo CD has a check for
-    #[arg(long)]
-    all: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -113,10 +103,10 @@ struct NotYet {
 /// When the files cannot be read, or the target is not built yet.
 pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
     match &args.target {
-        Target::ArgocdCm(args) => emit_argocd_cm(args, out),
+        Target::ArgocdCm(args) => argocd_cm::run(args, out),
         Target::Rbac(args) => emit_rbac(args, out),
         Target::Hooks(args) => emit_hooks(args, out),
-        Target::ArgocdCr(_) => not_yet("argocd-cr"),
+        Target::ArgocdCr(args) => argocd_cr::run(args, out),
         Target::Flux(_) => not_yet("flux"),
         Target::Notifications(_) => not_yet("notifications"),
         Target::Admission(args) => admission::run(args, out),
@@ -125,30 +115,12 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
 
 fn not_yet(target: &str) -> anyhow::Result<Exit> {
     bail!(
-        "`emit {target}` is not built yet; there are `emit admission`, `emit argocd-cm`, `emit hooks` and `emit rbac`"
+        "`emit {target}` is not built yet; there are `emit admission`, `emit argocd-cm`, `emit argocd-cr`, `emit hooks` and `emit rbac`"
     )
 }
 
 fn load(args: &RulesArgs, out: &mut Out) -> anyhow::Result<Result<Loaded, Exit>> {
     rulebook::load(&args.rules, &args.rulebook, args.format.resolve(out), out)
-}
-
-fn emit_argocd_cm(args: &ArgocdCmArgs, out: &mut Out) -> anyhow::Result<Exit> {
-    let loaded = match load(&args.rules, out)? {
-        Ok(loaded) => loaded,
-        Err(exit) => return Ok(exit),
-    };
-    let options = ArgocdCmOptions { namespace: args.namespace.clone(), all: args.all };
-    match argocd_cm(&loaded.rulebook, &options) {
-        Ok(text) => {
-            out.print(&text)?;
-            Ok(Exit::FINE)
-        }
-        Err(errors) => {
-            rulebook::say(&loaded.sources, &errors, args.rules.format.resolve(out), out);
-            Ok(Exit::FOUND)
-        }
-    }
 }
 
 fn emit_rbac(args: &RbacArgs, out: &mut Out) -> anyhow::Result<Exit> {

@@ -1,6 +1,7 @@
 //! RULES: files or folders of `.tide` files, to texts.
 
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use crate::manifests::{read_bounded, walk};
 
@@ -32,4 +33,26 @@ pub fn read_rules(paths: &[PathBuf]) -> anyhow::Result<Rules> {
         rules.files.push((name, String::from_utf8_lossy(&bytes).into_owned()));
     }
     Ok(rules)
+}
+
+/// Writes a file whole or not at all: beside it, then in its place, with its permissions. Behind a symbolic link the file itself is replaced.
+///
+/// # Errors
+/// When the folder or the file cannot be written; the file is then as it was.
+pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let path = path.canonicalize()?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beside = folder.join(format!(".{name}.tidegate-{}", std::process::id()));
+    let written = (|| {
+        let mut file = std::fs::File::create_new(&beside)?;
+        file.write_all(text.as_bytes())?;
+        file.set_permissions(std::fs::metadata(&path)?.permissions())?;
+        file.sync_all()?;
+        std::fs::rename(&beside, &path)
+    })();
+    if written.is_err() {
+        let _ = std::fs::remove_file(&beside);
+    }
+    written
 }

@@ -81,5 +81,6 @@ codes! {
     403 DUPLICATE_OBJECT "duplicate-object" "two documents are the same object"
     404 ANNOTATION "annotation" "an annotation that Argo CD does not read as it was meant"
     405 ALLOW "allow" "a `# tidegate: allow` comment that silences nothing"
+    420 ARGOCD_KEY "argocd-key" "a key of argocd-cm that costs all health checks of Argo CD, or one that counts instead of another"
     500 SCENARIO "scenario" "a scenario that cannot be played as it is written"
 }

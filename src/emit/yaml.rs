@@ -10,3 +10,14 @@ pub(super) fn scalar(text: &str) -> String {
         );
     if plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }
+
+/// The lines of a literal block (`key: |`), without blanks on empty ones.
+pub(super) fn block(out: &mut String, indent: usize, text: &str) {
+    for line in text.lines() {
+        if !line.is_empty() {
+            out.extend(std::iter::repeat_n(' ', indent));
+            out.push_str(line);
+        }
+        out.push('\n');
+    }
+}

@@ -81,7 +81,7 @@ fn heading(kind: &KindDecl) -> String {
     let group = if kind.group.node.is_empty() { "v1" } else { &kind.group.node };
     format!(
         "-- Health of {} ({group}), from kind {} of tidegate's rules.\n\
-         -- Made by `tidegate emit argocd-cm`: change the rules, not this text.\n\n",
+         -- Made by `tidegate emit`: change the rules, not this text.\n\n",
         kind.kind.node, kind.short.node
     )
 }
