@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod cluster;
 pub mod diagnostic;
+pub mod diff;
 pub mod emit;
 pub mod engine;
 pub mod expr;

@@ -17,6 +17,7 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
     ("engine", &["diagnostic", "expr", "facts", "rulebook", "syntax"], false),
     ("emit", &["diagnostic", "expr", "graph", "rulebook", "syntax"], false),
     ("lint", &["diagnostic", "emit", "expr", "graph", "manifests", "rulebook", "syntax"], false),
+    ("diff", &["diagnostic", "emit", "engine", "expr", "graph", "manifests", "rulebook", "syntax"], false),
     ("cluster", &["diagnostic", "engine", "expr", "facts", "rulebook"], true),
     ("rehearse", &["cluster", "diagnostic", "engine", "expr", "facts", "manifests", "rulebook", "syntax"], true),
     (
@@ -24,6 +25,7 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
         &[
             "cluster",
             "diagnostic",
+            "diff",
             "emit",
             "engine",
             "expr",

@@ -6,6 +6,7 @@
 
 mod check;
 mod compile;
+mod diff;
 mod emit;
 mod explain;
 mod files;
@@ -76,6 +77,8 @@ enum Verb {
     Graph(graph::Args),
     /// Find what cannot work in manifests: waves, hooks and health; with rules or without
     Lint(lint::Args),
+    /// Show what an edit of the rules changes in effect: actions, blocks, waves, permissions, what starts anew
+    Diff(diff::Args),
     /// Print the rules as text for other systems: health checks for Argo CD, roles
     Emit(emit::Args),
     /// Tell the health of objects, by which line of their kind and why; or test kinds against cases
@@ -98,6 +101,7 @@ fn dispatch(verb: Verb, out: &mut Out) -> anyhow::Result<Exit> {
         Verb::Plan(args) => plan::run(&args, out),
         Verb::Graph(args) => graph::run(&args, out),
         Verb::Lint(args) => lint::run(&args, out),
+        Verb::Diff(args) => diff::run(&args, out),
         Verb::Emit(args) => emit::run(&args, out),
         Verb::Health(args) => health::run(&args, out),
         Verb::Rehearse(args) => rehearse::run(&args, out),

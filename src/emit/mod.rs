@@ -21,4 +21,4 @@ pub use argocd_cm::{Options as ArgocdCmOptions, argocd_cm};
 pub use argocd_cr::{Options as ArgocdCrOptions, argocd_cr};
 pub use argocd_health::{ArgocdCheck, ArgocdChecks, argocd_checks};
 pub use hooks::{Options as HooksOptions, hooks};
-pub use rbac::{Options as RbacOptions, rbac};
+pub use rbac::{Options as RbacOptions, Right, rbac, rights};

@@ -46,13 +46,60 @@ pub struct Options {
 /// named one by one; there are no wildcards and no secrets. The same bytes for the same rules.
 #[must_use]
 pub fn rbac(rulebook: &Rulebook, sources: &Sources, options: &Options) -> String {
+    print::print(&needs(rulebook, sources, options).finish(), rulebook, options)
+}
+
+/// One right, as small as rights come: the rules of all roles taken apart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Right {
+    /// Where it holds; none: in the whole cluster.
+    pub namespace: Option<String>,
+    /// API group; empty for core.
+    pub group: String,
+    /// Plural resource name.
+    pub resource: String,
+    /// The only object; none: all of them.
+    pub name: Option<String>,
+    /// What may be done.
+    pub verb: &'static str,
+}
+
+/// What [`rbac`] would grant, right by right.
+#[must_use]
+pub fn rights(rulebook: &Rulebook, sources: &Sources, options: &Options) -> BTreeSet<Right> {
+    let mut rights = BTreeSet::new();
+    for (scope, grants) in needs(rulebook, sources, options).finish() {
+        let namespace = match scope {
+            Scope::Cluster => None,
+            Scope::Namespace(namespace) => Some(namespace),
+        };
+        for grant in grants {
+            let names: Vec<Option<String>> = match grant.names.is_empty() {
+                true => vec![None],
+                false => grant.names.into_iter().map(Some).collect(),
+            };
+            for (name, verb) in names.iter().flat_map(|name| grant.verbs.iter().map(move |verb| (name, verb))) {
+                rights.insert(Right {
+                    namespace: namespace.clone(),
+                    group: grant.group.clone(),
+                    resource: grant.plural.clone(),
+                    name: name.clone(),
+                    verb,
+                });
+            }
+        }
+    }
+    rights
+}
+
+fn needs(rulebook: &Rulebook, sources: &Sources, options: &Options) -> Grants {
     let mut needs = Needs { rulebook, sources, options, grants: Grants::default() };
     needs.own_objects();
     needs.reads();
     needs.rules();
     needs.marks_and_status();
     needs.triggers();
-    print::print(&needs.grants.finish(), rulebook, options)
+    needs.grants
 }
 
 struct Needs<'r> {

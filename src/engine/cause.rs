@@ -10,7 +10,7 @@ use super::mark::recorded;
 use super::reopen::REOPEN;
 use super::world::{CLOCK_SKEW, plus};
 use super::{Branch, Cause, How, Mark, World};
-use crate::rulebook::{Action, KindIx, ObjectRef, Origin, Outcome, Rule, Rulebook, Verb};
+use crate::rulebook::{Action, KindIx, ObjectRef, Origin, Outcome, Rule, Rulebook, Term, Verb};
 
 /// The identity of a finished run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,16 +102,34 @@ fn type_name(rulebook: &Rulebook, kind: KindIx) -> String {
     rulebook.kind(kind).map(|kind| format!("{}/{}", kind.group, kind.kind)).unwrap_or_default()
 }
 
+/// What of a rule has a baseline of its own: what had ended before it was first loaded does not fire it, unless the rule says `catch up`.
+#[derive(Clone, Copy, Debug)]
+pub enum Item<'r> {
+    /// An event of its condition.
+    Event(&'r Term),
+    /// Episodes of its states, where it asks for states alone.
+    Episodes,
+    /// Its blocks, which sync again a revision that failed while they held it.
+    Reopening,
+    /// An action.
+    Action(Branch, &'r Action),
+}
+
+/// Everything of a rule that has a baseline, each with the hash that it is known by: one that is in a rulebook and was not in the one
+/// before it starts anew.
+pub fn baseline_items<'a>(rulebook: &'a Rulebook, rule: &'a Rule) -> impl Iterator<Item = (Mark, Item<'a>)> + 'a {
+    let events = rule.alternatives.iter().flat_map(|a| &a.events).filter_map(|event| rule.terms.get(event.term));
+    let events = events.map(|term| (event_item(rulebook, rule, &term.text), Item::Event(term)));
+    let alone = rule.alternatives.iter().any(|a| a.events.is_empty());
+    let episode = alone.then(|| (event_item(rulebook, rule, EPISODE), Item::Episodes));
+    let reopen = (!rule.blocks.is_empty()).then(|| (event_item(rulebook, rule, REOPEN), Item::Reopening));
+    let action = |(branch, action)| (action_item(rulebook, rule, branch, action), Item::Action(branch, action));
+    events.chain(episode).chain(reopen).chain(branches(rule).map(action))
+}
+
 /// All items of a rule.
 pub fn items<'a>(rulebook: &'a Rulebook, rule: &'a Rule) -> impl Iterator<Item = Mark> + 'a {
-    let events = rule.alternatives.iter().flat_map(|a| &a.events).filter_map(|event| rule.terms.get(event.term));
-    let events = events.map(|term| event_item(rulebook, rule, &term.text));
-    let episode = rule.alternatives.iter().any(|a| a.events.is_empty()).then(|| event_item(rulebook, rule, EPISODE));
-    let reopen = (!rule.blocks.is_empty()).then(|| event_item(rulebook, rule, REOPEN));
-    events
-        .chain(episode)
-        .chain(reopen)
-        .chain(branches(rule).map(|(branch, action)| action_item(rulebook, rule, branch, action)))
+    baseline_items(rulebook, rule).map(|(mark, _)| mark)
 }
 
 /// How many items a rulebook has at most: what is remembered of it grows with them.

@@ -28,7 +28,7 @@ mod types;
 mod world;
 mod write;
 
-pub use cause::{RunId, item_count};
+pub use cause::{Item, RunId, baseline_items, item_count};
 pub use condition::{matches, members};
 pub use decide::{decide, rule_of};
 pub use dry_run::{Checks, DryRun, Effected, STEPS_MAX, Stage, Step, Supposition, at_rest, dry_run};

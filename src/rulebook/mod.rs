@@ -16,7 +16,9 @@ mod types;
 pub use annotations::rules_of;
 pub use health::{Health, HealthStatus, MESSAGE_BYTES_MAX, Run, health, health_by_rule, run_of};
 pub use json::{VERSION, to_json};
-pub use resolve::{Compiled, LIBRARY, Options, load, load_condition, resolve, rulebook_id};
+pub use resolve::{
+    Compiled, LIBRARY, Options, canonical_duration, canonical_filter, load, load_condition, resolve, rulebook_id,
+};
 pub use schema::Schemas;
 pub use typed::check_schemas;
 pub use types::*;

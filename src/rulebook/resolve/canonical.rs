@@ -32,8 +32,9 @@ pub(in crate::rulebook) fn predicate(predicate: Predicate) -> &'static str {
     }
 }
 
-/// `1h30m`, `7d`, `0s`.
-pub(in crate::rulebook) fn duration(seconds: u64) -> String {
+/// A duration in seconds as rules write it: `1h30m`, `7d`, `0s`.
+#[must_use]
+pub fn duration(seconds: u64) -> String {
     let mut text = String::new();
     let mut rest = seconds;
     for (unit, size) in [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)] {
@@ -61,8 +62,9 @@ pub(super) fn action(verb: &str, object: &str) -> String {
     [verb, object].join(" ")
 }
 
-/// A selector.
-pub(in crate::rulebook) fn filter(kinds: &[Kind], filter: &Filter) -> String {
+/// A selector, such as `in wave 3`; `kinds` are those of the rulebook.
+#[must_use]
+pub fn filter(kinds: &[Kind], filter: &Filter) -> String {
     match filter {
         Filter::Label(key, value) => format!("with label {}={}", quoted(key), quoted(value)),
         Filter::Wave(wave) => format!("in wave {wave}"),

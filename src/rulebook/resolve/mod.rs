@@ -23,9 +23,8 @@ mod statements;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-pub(super) use canonical::{
-    duration as canonical_duration, filter as canonical_filter, predicate as canonical_predicate,
-};
+pub(super) use canonical::predicate as canonical_predicate;
+pub use canonical::{duration as canonical_duration, filter as canonical_filter};
 use context::{Home, Resolver};
 pub use library::LIBRARY;
 use loops::Placed;
