@@ -83,6 +83,7 @@ fn compared(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
         service_account: "tidegate".to_owned(),
         watch_namespaces: args.watch_namespace.clone(),
         triggers: false,
+        admission: false,
     };
     let sides = (side(&old, &graph_before), side(&new, &graph_now));
     let diff = compare(sides.0, sides.1, !args.manifests.is_empty(), &options);
