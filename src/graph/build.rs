@@ -86,7 +86,7 @@ impl<'b> Builder<'b> {
             rendered: true,
             phase: object.phase(),
             wave: object.wave,
-            wave_given: object.wave_place != object.place,
+            wave_given: object.wave_given,
             hook: object.hook.hook,
             wave_wanted: object.wave,
             place: Some(object.place),

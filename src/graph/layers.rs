@@ -122,8 +122,10 @@ fn check(graph: &mut Graph, pair: &Pair) {
     let mut found = found.help(help);
     for (about, name) in [(&b, &later), (&a, &earlier)] {
         if let Some(place) = about.wave_place {
-            found = found
-                .related(if about.wave_given { place } else { head(place) }, format!("{name} is in {}", of(about)));
+            found = found.related(
+                if about.wave_place != about.place { place } else { head(place) },
+                format!("{name} is in {}", of(about)),
+            );
         }
     }
     graph.diagnostics.push(found);

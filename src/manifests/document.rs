@@ -17,6 +17,8 @@ pub struct Document {
     pub file: FileId,
     /// Its place among the objects of the file, from 0.
     pub index: usize,
+    /// Where in nested lists (`items`) it stands, from the outside; empty for an object of its own.
+    pub item: Vec<usize>,
     /// From its first key to its end; in a `List`, the element.
     pub span: Span,
     /// What the `# Source:` comment of a rendered Helm chart says.
@@ -63,7 +65,7 @@ pub fn read_text(sources: &Sources, file: FileId, manifests: &mut Manifests) {
     }
 }
 
-fn json_stream(text: &str) -> Result<Vec<(Value, Range<usize>)>, YamlError> {
+pub(super) fn json_stream(text: &str) -> Result<Vec<(Value, Range<usize>)>, YamlError> {
     let mut values = Vec::new();
     let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
     loop {
@@ -176,6 +178,7 @@ impl Reader<'_> {
         self.manifests.documents.push(Document {
             file,
             index,
+            item: item.clone(),
             span,
             source: source.cloned(),
             annotations,

@@ -1,13 +1,14 @@
 //! Manifests: YAML and JSON streams to objects, and what Argo CD reads from them.
 //!
 //! In: files, folders, standard input. Out: [`Document`]s (an object and its place, to the line of each annotation), a [`Platform`] (which Application
-//! an object belongs to, its phases, its wave), findings; texts with some values set and all else as it was ([`overlay`]). A document that cannot be read is a finding and costs no other document.
+//! an object belongs to, its phases, its wave), findings; texts with annotations ([`edit`]) or other values ([`overlay`]) set and all else as it was. A document that cannot be read is a finding and costs no other document.
 //! May not know: rules (rulebook, graph, engine, emit, cluster, rehearse, cli).
 
 mod application;
 mod argocd;
 mod argocd_cm;
 mod document;
+mod edit;
 mod files;
 pub mod overlay;
 mod platform;
@@ -19,6 +20,7 @@ pub use application::{Application, Automated, IgnoreDifference};
 pub use argocd::{DeletePolicy, HookRead, Phase, WaveRead, delete_policies, read_hook, read_wave};
 pub use argocd_cm::{KeyProblem, argocd_cr_problems, argocd_key_problems};
 pub use document::{Document, Manifests, read_text};
+pub use edit::{DocumentEdit, EditError, Edited, WriteError, edit, write};
 pub use files::{ReadError, read, read_bounded, walk};
 pub use platform::{App, Defaults, Object, Platform};
 pub use wait_hook::WaitCommand;

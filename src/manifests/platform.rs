@@ -46,6 +46,8 @@ pub struct Object {
     pub application: Option<App>,
     /// Wave.
     pub wave: i64,
+    /// An annotation says the wave; else it is 0 because nothing does.
+    pub wave_given: bool,
     /// Where the wave stands: the annotation, else the document.
     pub wave_place: Span,
     /// Hook, phases.
@@ -54,6 +56,8 @@ pub struct Object {
     pub delete_policies: Vec<DeletePolicy>,
     /// The place of the document.
     pub place: Span,
+    /// Where in nested lists of that document it stands; empty for an object of its own.
+    pub item: Vec<usize>,
     /// The template that rendered it, as Helm's `# Source:` line says.
     pub source: Option<Arc<str>>,
     /// The place of each annotation, by key.
@@ -170,7 +174,7 @@ fn read(
     scopes: &Scopes,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Object> {
-    let Document { span: place, annotations: annotation_places, source, mut object, .. } = document;
+    let Document { span: place, annotations: annotation_places, source, item, mut object, .. } = document;
     let (group, version) = group_version(&object);
     let kind: Arc<str> = text(&object, "/kind").into();
     for field in ["name", "namespace"] {
@@ -211,7 +215,7 @@ fn read(
     let hook = argocd::read_hook(&object);
     let delete_policies = if hook.hook { argocd::delete_policies(&object) } else { Vec::new() };
     let wave_place = wave.key.and_then(|key| annotation_places.get(key)).copied().unwrap_or(place);
-    let wave_number = wave.wave;
+    let (wave_number, wave_given) = (wave.wave, wave.key.is_some());
     let object = Object {
         group,
         version,
@@ -220,10 +224,12 @@ fn read(
         name,
         application,
         wave: wave_number,
+        wave_given,
         wave_place,
         hook,
         delete_policies,
         place,
+        item,
         source,
         annotation_places,
         value: object,

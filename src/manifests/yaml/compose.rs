@@ -88,31 +88,57 @@ struct Composer<'t> {
 /// libyaml and go-yaml do not look at the indentation within quoted scalars, the parser does: where it refuses a line for that, blanks are put before the line,
 /// which folding drops again.
 pub(super) fn compose(text: &str) -> Result<Option<Composed>, YamlError> {
-    let mut padded = text.to_owned();
-    let mut pads: Vec<usize> = Vec::new();
-    loop {
-        let mut composer = Composer::new(&padded);
-        let result = composer.document();
-        let back = |range: &mut Range<usize>| *range = unpadded(&pads, range.start)..unpadded(&pads, range.end);
-        match result {
+    let attempt = |padded: &str| {
+        let mut composer = Composer::new(padded);
+        composer.document().map_err(|error| (error, composer.quoted_indent))
+    };
+    let (result, padding) = padded(text, attempt);
+    let back = |range: &mut Range<usize>| *range = padding.back(range);
+    match result {
+        Err(mut error) => {
+            back(&mut error.bytes);
             Err(error)
-                if composer.quoted_indent && pads.len() < PADS_MAX && padded.is_char_boundary(error.bytes.start) =>
-            {
-                pads.push(error.bytes.start);
+        }
+        Ok(mut composed) => {
+            if let Some(composed) = composed.as_mut().filter(|_| !padding.pads.is_empty()) {
+                back(&mut composed.bytes);
+                composed.marks.iter_mut().for_each(|mark| back(&mut mark.bytes));
+                composed.oddities.iter_mut().for_each(|oddity| back(&mut oddity.bytes));
+            }
+            Ok(composed)
+        }
+    }
+}
+
+/// Where blanks were put, each in the text with all earlier ones, from front to back.
+#[derive(Debug, Default)]
+pub(in crate::manifests) struct Padding {
+    pads: Vec<usize>,
+}
+
+impl Padding {
+    /// The place in the text as given.
+    pub(in crate::manifests) fn back(&self, range: &Range<usize>) -> Range<usize> {
+        unpadded(&self.pads, range.start)..unpadded(&self.pads, range.end)
+    }
+}
+
+/// Reads a text with as much padding as it takes. `attempt` gives an error with whether it stopped at the indentation of a quoted scalar; its ranges, those of
+/// errors too, are of the padded text.
+pub(in crate::manifests) fn padded<T>(
+    text: &str,
+    mut attempt: impl FnMut(&str) -> Result<T, (YamlError, bool)>,
+) -> (Result<T, YamlError>, Padding) {
+    let mut padded = text.to_owned();
+    let mut padding = Padding::default();
+    loop {
+        match attempt(&padded) {
+            Ok(read) => return (Ok(read), padding),
+            Err((error, true)) if padding.pads.len() < PADS_MAX && padded.is_char_boundary(error.bytes.start) => {
+                padding.pads.push(error.bytes.start);
                 padded.insert_str(error.bytes.start, PAD);
             }
-            Err(mut error) => {
-                back(&mut error.bytes);
-                return Err(error);
-            }
-            Ok(mut composed) => {
-                if let Some(composed) = composed.as_mut().filter(|_| !pads.is_empty()) {
-                    back(&mut composed.bytes);
-                    composed.marks.iter_mut().for_each(|mark| back(&mut mark.bytes));
-                    composed.oddities.iter_mut().for_each(|oddity| back(&mut oddity.bytes));
-                }
-                return Ok(composed);
-            }
+            Err((error, _)) => return (Err(error), padding),
         }
     }
 }
@@ -128,7 +154,7 @@ fn unpadded(pads: &[usize], at: usize) -> usize {
     at - pads.iter().filter(|pad| **pad < at).count() * PAD.len()
 }
 
-fn range(span: &Span) -> Range<usize> {
+pub(in crate::manifests) fn range(span: &Span) -> Range<usize> {
     span.byte_range().unwrap_or(0..0)
 }
 
@@ -136,7 +162,7 @@ fn fail<T>(bytes: Range<usize>, message: impl Into<String>) -> Result<T, YamlErr
     Err(YamlError { message: message.into(), bytes })
 }
 
-fn scan_error(error: &ScanError) -> YamlError {
+pub(in crate::manifests) fn scan_error(error: &ScanError) -> YamlError {
     let at = error.marker().byte_offset().unwrap_or(0);
     YamlError { message: error.info().replace('\n', " "), bytes: at..at }
 }

@@ -13,6 +13,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 pub use compose::{Composed, Mark, MarkKind};
+pub(super) use compose::{Padding, padded, range, scan_error};
 pub use locate::locate;
 pub use split::split;
 
@@ -44,4 +45,19 @@ pub fn parse(text: &str) -> Result<Value, YamlError> {
 /// Reads the first document of a text with the places that matter; `None` when the text holds no document.
 pub(super) fn compose(text: &str) -> Result<Option<Composed>, YamlError> {
     compose::compose(text)
+}
+
+/// The name of a key as Kubernetes reads it: `yes` is `true`. `None` for those that it refuses.
+pub(super) fn key_name(text: &str, plain: bool) -> Option<String> {
+    scalar::resolve(text, plain, None).ok().and_then(|value| scalar::key(&value))
+}
+
+/// Whether a plain scalar is null.
+pub(super) fn is_null(text: &str) -> bool {
+    scalar::resolve(text, true, None).is_ok_and(|value| value.is_null())
+}
+
+/// Whether a plain scalar is a text.
+pub(super) fn is_text(text: &str) -> bool {
+    scalar::resolve(text, true, None).is_ok_and(|value| value.is_string())
 }
