@@ -10,6 +10,8 @@
     missing_docs
 )]
 
+#[path = "manifests/reading.rs"]
+mod reading;
 mod support;
 
 use std::collections::BTreeMap;
@@ -180,7 +182,7 @@ fn a_stream_loses_nothing() {
     m.yaml:23:1 Pod c
     m.yaml:36:1 Pod e
     m.yaml:21:9 Error TG400: unclosed bracket '['
-    m.yaml:28:1 Warning TG401: not read: a document without `apiVersion` and `kind`
+    m.yaml:28:1 Note TG401: not an object: it has no `apiVersion`, `kind` or `metadata`
     m.yaml:30:1 Error TG401: a document must be an object with `apiVersion` and `kind`
     m.yaml:32:2 Error TG400: a key must be a text, a number or a boolean (this looks like a template; render it first, for example with `helm template`)
     m.yaml:38:21 Warning TG402: the key `name` stands twice; Kubernetes takes the last

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::shape::{self, Wrong};
 use super::yaml::{self, Composed, Mark, MarkKind, YamlError};
 use super::{DOCUMENTS_MAX, YAML_DEPTH_MAX};
 use crate::diagnostic::{Code, Diagnostic, FileId, Severity, Sources, Span};
@@ -43,7 +44,7 @@ pub fn read_text(sources: &Sources, file: FileId, manifests: &mut Manifests) {
     let Some(source) = sources.get(file) else { return };
     let text = source.text.strip_prefix('\u{feff}').unwrap_or(&source.text);
     let base = source.text.len() - text.len();
-    let mut reader = Reader { file, index: 0, manifests };
+    let mut reader = Reader { file, text: &source.text, index: 0, template: false, manifests };
     if text.trim_start().starts_with('{') {
         match json_stream(text) {
             Ok(values) => {
@@ -93,6 +94,10 @@ fn offset(text: &str, line: usize, column: usize) -> usize {
 
 struct Reader<'m> {
     file: FileId,
+    /// All of the file.
+    text: &'m str,
+    /// A document is a template that is not rendered; said once a file.
+    template: bool,
     index: usize,
     manifests: &'m mut Manifests,
 }
@@ -118,6 +123,9 @@ impl Reader<'_> {
             Ok(Some(composed)) => composed,
             Err(error) => {
                 let template = chunk.contains("{{");
+                if template && std::mem::replace(&mut self.template, true) {
+                    return;
+                }
                 let help = if template {
                     "this looks like a template; render it first, for example with `helm template`"
                 } else {
@@ -145,27 +153,19 @@ impl Reader<'_> {
         marks: &[Mark],
         item: &mut Vec<usize>,
     ) {
-        let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
-        let error = if value.is_null() {
+        if value.is_null() {
             return;
-        } else if !value.is_object() {
-            Some((Severity::Error, "a document must be an object with `apiVersion` and `kind`"))
-        } else if text("apiVersion").is_empty() || text("kind").is_empty() {
-            // Values files and the like stand beside manifests.
-            Some((Severity::Warning, "not read: a document without `apiVersion` and `kind`"))
-        } else if self.manifests.documents.len() >= DOCUMENTS_MAX {
-            Some((Severity::Error, "too many documents"))
-        } else if item.len() > YAML_DEPTH_MAX {
-            Some((Severity::Error, "lists are nested too deeply"))
-        } else {
-            None
-        };
-        if let Some((severity, message)) = error {
-            let first_line = YamlError { message: message.to_owned(), bytes: bytes.start..bytes.start };
-            return self.finding(Code::NOT_AN_OBJECT, severity, &first_line, 0, "");
         }
+        let wrong = shape::not_an_object(&value).or_else(|| self.too_much(item));
+        if let Some(wrong) = wrong {
+            return self.wrong(&wrong, bytes);
+        }
+        let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
         if text("kind").ends_with("List") && value.get("items").is_some_and(Value::is_array) {
             return self.list(value, bytes, source, marks, item);
+        }
+        for wrong in shape::misshapen(&value) {
+            self.wrong(&wrong, bytes);
         }
         let own = marks.iter().filter(|m| m.item == *item);
         let annotations = own.filter_map(|m| match &m.kind {
@@ -184,6 +184,24 @@ impl Reader<'_> {
             annotations,
             object: value,
         });
+    }
+
+    fn too_much(&self, item: &[usize]) -> Option<Wrong> {
+        let message = if self.manifests.documents.len() >= DOCUMENTS_MAX {
+            "too many documents"
+        } else if item.len() > YAML_DEPTH_MAX {
+            "lists are nested too deeply"
+        } else {
+            return None;
+        };
+        Some(Wrong { severity: Severity::Error, message: message.to_owned(), help: "", path: &[] })
+    }
+
+    fn wrong(&mut self, wrong: &Wrong, bytes: &Range<usize>) {
+        let field = (!wrong.path.is_empty()).then(|| yaml::locate(self.text, bytes, wrong.path)).flatten();
+        let span = self.span(&field.unwrap_or(bytes.start..bytes.start));
+        let finding = Diagnostic::error(Code::NOT_AN_OBJECT, span, wrong.message.clone()).help(wrong.help);
+        self.manifests.diagnostics.push(Diagnostic { severity: wrong.severity, ..finding });
     }
 
     fn list(

@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::beside::{Beside, Role, is_kustomization};
 use super::{MANIFEST_BYTES_MAX, Manifests, read_text};
-use crate::diagnostic::{Code, Diagnostic, Sources, Span};
+use crate::diagnostic::{Code, Diagnostic, FileId, Sources, Span};
 
 /// Deeper folders are refused, so that a circle of symbolic links ends.
 const FOLDER_DEPTH_MAX: usize = 32;
@@ -51,31 +52,107 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> ReadError {
 }
 
 /// Reads manifests: files (whatever their names), folders (`.yaml`, `.yml` and `.json` below them), `-` for standard input. The texts are added to `sources`.
+/// In folders, templates and values of Helm charts are passed over, and what a kustomization reads as patches; the chart or the kustomization says so.
 ///
 /// # Errors
 /// When a path cannot be read. What is wrong within a file is a finding in [`Manifests::diagnostics`] and stops nothing.
 pub fn read(paths: &[PathBuf], sources: &mut Sources) -> Result<Manifests, ReadError> {
     let mut manifests = Manifests::default();
-    for path in walk(paths, &["yaml", "yml", "json"])? {
-        let bytes = read_bounded(&path, MANIFEST_BYTES_MAX)?;
+    let files = walk(paths, &["yaml", "yml", "json"])?;
+    let mut beside = Beside::of(&files);
+    for file in files.iter().filter(|file| is_kustomization(file)) {
+        let text = String::from_utf8_lossy(&read_bounded(file, MANIFEST_BYTES_MAX)?).into_owned();
+        beside.kustomization(file, &text);
+    }
+    for path in &files {
+        let given = paths.contains(path);
+        let bytes = read_bounded(path, MANIFEST_BYTES_MAX)?;
         let name = if path.as_os_str() == "-" { "<stdin>".to_owned() } else { path.display().to_string() };
-        match String::from_utf8(bytes) {
-            Ok(text) => {
+        let text = match decode(bytes) {
+            Ok(text) => text,
+            Err((start, text, encoding)) => {
+                let span = Span { file: sources.add(name.clone(), text), start, end: start.saturating_add(3) };
+                manifests.diagnostics.push(not_utf8(span, &name, encoding));
+                continue;
+            }
+        };
+        let role = beside.role(path, &text);
+        match role {
+            Role::Part if !given => continue,
+            Role::Chart => {
+                let templates = beside.templates(path, files.iter());
+                let file = sources.add(name, text);
+                manifests.diagnostics.push(chart(file, path, templates));
+            }
+            Role::Kustomization(changes, component) => {
+                let file = sources.add(name, text);
+                let found = kustomization(file, path, &changes, given);
+                let found = found.map(|d| if component { d.help("build the kustomization that names it") } else { d });
+                manifests.diagnostics.extend(found);
+            }
+            Role::Part | Role::Manifest => {
                 let file = sources.add(name, text);
                 read_text(sources, file, &mut manifests);
-            }
-            Err(error) => {
-                let start = u32::try_from(error.utf8_error().valid_up_to()).unwrap_or(u32::MAX);
-                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-                let message = format!("`{name}` is not UTF-8");
-                let span = Span { file: sources.add(name, text), start, end: start.saturating_add(3) };
-                manifests
-                    .diagnostics
-                    .push(Diagnostic::error(Code::ENCODING, span, message).help("save the file as UTF-8"));
             }
         }
     }
     Ok(manifests)
+}
+
+/// The text, or the first byte that is no UTF-8, the text as far as it is one, and the encoding that it seems to have.
+fn decode(bytes: Vec<u8>) -> Result<String, (u32, String, Option<&'static str>)> {
+    // YAML begins with an ASCII character, so a zero among the first two bytes is the half of one.
+    let utf_16 = match bytes.as_slice() {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,
+        [first, second, ..] => (*first == 0) != (*second == 0),
+        _ => false,
+    };
+    if utf_16 {
+        return Err((0, String::from_utf8_lossy(&bytes).into_owned(), Some("UTF-16")));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let start = u32::try_from(error.utf8_error().valid_up_to()).unwrap_or(u32::MAX);
+        (start, String::from_utf8_lossy(error.as_bytes()).into_owned(), None)
+    })
+}
+
+fn not_utf8(span: Span, name: &str, encoding: Option<&str>) -> Diagnostic {
+    let (message, help) = match encoding {
+        Some(encoding) => (
+            format!("`{name}` is {encoding}, not UTF-8"),
+            format!("save the file as UTF-8, for example with `iconv -f {encoding} -t UTF-8`"),
+        ),
+        None => (format!("`{name}` is not UTF-8"), "save the file as UTF-8".to_owned()),
+    };
+    Diagnostic::error(Code::ENCODING, span, message).help(help)
+}
+
+fn start_of(file: FileId) -> Span {
+    Span { file, start: 0, end: 0 }
+}
+
+fn folder(path: &Path) -> String {
+    let folder = path.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
+    if folder.is_empty() { ".".to_owned() } else { folder }
+}
+
+fn chart(file: FileId, path: &Path, templates: usize) -> Diagnostic {
+    let files = if templates == 1 { "1 file".to_owned() } else { format!("{templates} files") };
+    let message = format!("a Helm chart is not read as it stands: its templates ({files}) are passed over");
+    let help = format!("render it: `helm template {} | tidegate lint --manifests -`", folder(path));
+    Diagnostic::warning(Code::NOT_AN_OBJECT, start_of(file), message).help(help)
+}
+
+/// Nothing is said of a kustomization that only lists files: its objects are these files.
+fn kustomization(file: FileId, path: &Path, changes: &[String], given: bool) -> Option<Diagnostic> {
+    let what = match changes {
+        [] if given => "it names files, which are not read from here".to_owned(),
+        [] => return None,
+        changes => format!("what it changes ({}) is not seen here", changes.join(", ")),
+    };
+    let help = format!("build it: `kustomize build {} | tidegate lint --manifests -`", folder(path));
+    let message = format!("a kustomization is no object: {what}");
+    Some(Diagnostic::warning(Code::NOT_AN_OBJECT, start_of(file), message).help(help))
 }
 
 /// The files behind paths: a file is itself, `-` stays, a folder is every file below it with one of the extensions, sorted by path. Hidden entries of folders (names

@@ -7,12 +7,14 @@
 mod application;
 mod argocd;
 mod argocd_cm;
+mod beside;
 mod document;
 mod edit;
 mod files;
 pub mod overlay;
 mod platform;
 mod scope;
+mod shape;
 mod wait_hook;
 mod yaml;
 
@@ -23,6 +25,7 @@ pub use document::{Document, Manifests, read_text};
 pub use edit::{DocumentEdit, EditError, Edited, WriteError, edit, write};
 pub use files::{ReadError, read, read_bounded, walk};
 pub use platform::{App, Defaults, Object, Platform};
+pub use shape::{is_cipher, is_encrypted};
 pub use wait_hook::WaitCommand;
 pub use yaml::{YAML_ALIAS_BYTES_MAX, YAML_DEPTH_MAX, YamlError, locate, parse as parse_yaml};
 

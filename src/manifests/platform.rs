@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::application::{Application, applications, is_application, is_of_argo_cd};
 use super::argocd::{self, DeletePolicy, HookRead, Phase};
 use super::scope::Scopes;
+use super::shape::{is_cipher, is_encrypted};
 use super::{Document, Manifests};
 use crate::diagnostic::{self, Code, Diagnostic, Sources, Span};
 
@@ -62,6 +63,8 @@ pub struct Object {
     pub source: Option<Arc<str>>,
     /// The place of each annotation, by key.
     pub annotation_places: BTreeMap<String, Span>,
+    /// SOPS has encrypted values of it. Metadata that cannot be read is left out of `value`; what is below `data` and the like is as written.
+    pub encrypted: bool,
     /// The object. Its `metadata.namespace` is filled in.
     pub value: Value,
 }
@@ -174,7 +177,13 @@ fn read(
     scopes: &Scopes,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Object> {
-    let Document { span: place, annotations: annotation_places, source, item, mut object, .. } = document;
+    let Document { span: place, annotations: mut annotation_places, source, item, mut object, .. } = document;
+    let encrypted = is_encrypted(&object);
+    if encrypted {
+        for key in drop_ciphers(&mut object) {
+            annotation_places.remove(&key);
+        }
+    }
     let (group, version) = group_version(&object);
     let kind: Arc<str> = text(&object, "/kind").into();
     for field in ["name", "namespace"] {
@@ -186,6 +195,12 @@ fn read(
         }
     }
     let name: Arc<str> = match (text(&object, "/metadata/name"), text(&object, "/metadata/generateName")) {
+        (_, _) if object.pointer("/metadata/name").is_some_and(is_cipher) => {
+            let message = format!("not read: SOPS has encrypted the name of this {kind}");
+            let help = "encrypt the data alone, for example with `encrypted_regex: ^(data|stringData)$` in .sops.yaml";
+            diagnostics.push(Diagnostic::note(Code::NOT_AN_OBJECT, head(place), message).help(help));
+            return None;
+        }
         ("", "") => {
             let message = format!("not read: a {kind} without `metadata.name`");
             diagnostics.push(Diagnostic::warning(Code::NOT_AN_OBJECT, head(place), message));
@@ -232,10 +247,31 @@ fn read(
         item,
         source,
         annotation_places,
+        encrypted,
         value: object,
     };
     oddities(&object, &wave, diagnostics);
     Some(object)
+}
+
+/// Takes encrypted labels, annotations and namespaces out of an object; gives the keys of the annotations.
+fn drop_ciphers(object: &mut Value) -> Vec<String> {
+    let mut dropped = Vec::new();
+    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return dropped };
+    if metadata.get("namespace").is_some_and(is_cipher) {
+        metadata.remove("namespace");
+    }
+    for field in ["labels", "annotations"] {
+        let Some(map) = metadata.get_mut(field).and_then(Value::as_object_mut) else { continue };
+        let keys: Vec<String> = map.iter().filter(|(_, value)| is_cipher(value)).map(|(key, _)| key.clone()).collect();
+        for key in &keys {
+            map.remove(key);
+        }
+        if field == "annotations" {
+            dropped = keys;
+        }
+    }
+    dropped
 }
 
 /// Annotations that Argo CD passes over.
