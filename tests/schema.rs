@@ -202,4 +202,83 @@ fn check_takes_definitions() {
     assert!(said.contains("error[TG205]: the schema has no field `phse` here"), "{said}");
     assert_eq!(status, Some(1));
     assert_eq!(run(&["--schema", "none.yaml"]).0, Some(2));
+    write("object.yaml", "apiVersion: example.org/v1\nkind: Training\nmetadata: {name: a}\nstatus: {phse: x}\n");
+    let health = |args: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        let ran = command.current_dir(folder.path()).args(["health", "rules.tide", "object.yaml"]).args(args).output();
+        let ran = ran.unwrap();
+        (ran.status.code(), String::from_utf8(ran.stdout).unwrap(), String::from_utf8(ran.stderr).unwrap())
+    };
+    assert_eq!(health(&[]).0, Some(0));
+    let (status, told, said) = health(&["--schema", "crd.yaml"]);
+    assert!(said.contains("TG205") && told.is_empty(), "{told}{said}");
+    assert_eq!(status, Some(1));
+}
+
+/// Definitions in a cluster, by name; what the cluster cannot or may not tell is a note, and the rest goes on.
+#[tokio::test(start_paused = true)]
+async fn definitions_are_read_by_name() {
+    use tidegate::rehearse::apiserver::{ApiServer, Fault, RequestInfo, Resource as Served};
+    let server = ApiServer::new(std::sync::Arc::new(|| "2026-03-01T08:00:00Z".parse().unwrap()));
+    let mut crd = crd();
+    crd["metadata"] = json!({"name": "trainings.example.org"});
+    crd["spec"]["scope"] = json!("Namespaced");
+    crd["spec"]["versions"][0]["served"] = json!(true);
+    crd["spec"]["versions"][0]["storage"] = json!(true);
+    server.put(crd).unwrap();
+    server.register(Served::custom("other.org", "v1", "served", "Served", true, true));
+    let rules = "kind training = example.org/v1 Training (trainings) {\n  healthy \"\" when self.status.phse == \"x\"\n  progressing \"\" otherwise\n}\n\
+                 kind misnamed = example.org/v1 Trainer (trainings)\nkind served = other.org/v1 Served (served)\nkind gone = gone.org/v1 Gone (gones)\n\
+                 kind mypod = v1 Pod (pods)\nwhen notebook a succeeds then restart isvc b\n";
+    let compiled = load([("rules.tide".to_owned(), rules.to_owned())], &Options::default());
+    let rulebook = compiled.rulebook.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics));
+    let asked = || {
+        let audit = server.take_audit();
+        let path = |record: &tidegate::rehearse::apiserver::AuditRecord| {
+            format!("{} {}", record.request.verb, record.request.uri)
+        };
+        audit.iter().map(path).filter(|line| line.contains("customresourcedefinitions")).collect::<Vec<_>>()
+    };
+    asked();
+    let found = tidegate::cluster::definitions(&server.client(), &rulebook).await.unwrap();
+    let mut schemas = Schemas::default();
+    assert!(found.objects.iter().all(|object| schemas.add(object)) && found.objects.len() == 1);
+    let said = shown(&compiled.sources, &check_schemas(&rulebook, &compiled.trees, &schemas));
+    assert_eq!(said, ["TG205 `phse`: the schema has no field `phse` here; did you mean `phase`?"]);
+    let notes = [
+        "no schema for misnamed: `example.org/v1` has no kind `Trainer`: install its CRD",
+        "no schema for served: the cluster serves it without a CustomResourceDefinition `served.other.org`",
+        "no schema for gone: the cluster does not serve `gone.org/v1`: install the CRD of Gone",
+    ];
+    for note in notes {
+        assert!(found.notes.iter().any(|said| said == note), "{note}\n{:#?}", found.notes);
+    }
+    // Each by its name: `get` of customresourcedefinitions is all that the account needs. The core group has none.
+    let asked = asked();
+    assert_eq!(asked.len(), found.notes.len() + found.objects.len(), "{asked:#?}");
+    let by_name = "get /apis/apiextensions.k8s.io/v1/customresourcedefinitions/";
+    assert!(
+        asked
+            .iter()
+            .all(|line| line.starts_with(by_name)
+                && line.contains(".org") | line.contains(".dev") | line.contains(".io")),
+        "{asked:#?}"
+    );
+
+    let fault = |fault: Fault| {
+        server.set_faults(Some(std::sync::Arc::new(move |request: &RequestInfo| {
+            if request.uri.contains("customresourcedefinitions") { fault.clone() } else { Fault::None }
+        })));
+    };
+    fault(Fault::Error(403));
+    let refused = tidegate::cluster::definitions(&server.client(), &rulebook).await.unwrap();
+    assert!(refused.objects.is_empty());
+    let first = refused.notes.iter().find(|note| note.contains("training")).unwrap();
+    assert!(
+        first.starts_with("no schema for training: 403: ")
+            && first.contains("grant `get` of `customresourcedefinitions`"),
+        "{first}"
+    );
+    fault(Fault::Error(500));
+    assert!(tidegate::cluster::definitions(&server.client(), &rulebook).await.is_err());
 }

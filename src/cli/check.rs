@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use super::format::FindingsFormatArg;
 use super::rulebook::{self, RulebookArgs, has_errors};
+use super::schema::SchemaArgs;
 use super::{Exit, FindingsFormat, Format, Out, plural, report_findings};
-use crate::diagnostic::Severity;
-use crate::rulebook::{Compiled, Schemas, check_schemas};
-use crate::{diagnostic, graph, lint, manifests, rehearse};
+use crate::{diagnostic, graph, lint, rehearse};
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
@@ -17,9 +16,8 @@ pub struct Args {
     rules: Vec<PathBuf>,
     #[command(flatten)]
     rulebook: RulebookArgs,
-    /// CustomResourceDefinitions (files or folders): expressions are checked against their schemas; may be given several times
-    #[arg(long, value_name = "CRD")]
-    schema: Vec<PathBuf>,
+    #[command(flatten)]
+    schema: SchemaArgs,
     #[command(flatten)]
     format: FindingsFormatArg,
 }
@@ -27,15 +25,15 @@ pub struct Args {
 /// Runs the verb. Findings are what is asked for here: in the plain and JSON forms they go to standard output, for people to standard error.
 ///
 /// # Errors
-/// When the files cannot be read.
+/// When the files cannot be read, or the cluster is asked for and does not answer.
 pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
     let format = args.format.resolve(out);
     let mut compiled = rulebook::compile(&args.rules, &args.rulebook)?;
-    let schemas = schemas(&args.schema, &mut compiled)?;
     rehearse::check(&mut compiled, &args.rulebook.options());
     if let Some(rulebook) = &compiled.rulebook {
         compiled.diagnostics.extend(lint::lint(rulebook, &compiled.trees));
-        compiled.diagnostics.extend(check_schemas(rulebook, &compiled.trees, &schemas));
+        let found = args.schema.check(rulebook, &compiled.trees, &mut compiled.sources, out)?;
+        compiled.diagnostics.extend(found);
         compiled.diagnostics.extend(graph::build(rulebook, None).diagnostics);
         diagnostic::sort(&mut compiled.diagnostics);
     }
@@ -60,21 +58,4 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
         out.say(&format!("{}, no errors\n", words.collect::<Vec<_>>().join(", ")));
     }
     Ok(if has_errors(diagnostics) { Exit::FOUND } else { Exit::FINE })
-}
-
-/// Reads CustomResourceDefinitions; what cannot be read of them is told with the rest.
-fn schemas(paths: &[PathBuf], compiled: &mut Compiled) -> anyhow::Result<Schemas> {
-    let mut schemas = Schemas::default();
-    if paths.is_empty() {
-        return Ok(schemas);
-    }
-    let manifests = manifests::read(paths, &mut compiled.sources)?;
-    // A definition is read whatever is odd about it.
-    let errors = manifests.diagnostics.into_iter().filter(|d| d.severity == Severity::Error);
-    compiled.diagnostics.extend(errors);
-    let found = manifests.documents.iter().filter(|document| schemas.add(&document.object)).count();
-    if found == 0 {
-        anyhow::bail!("`--schema` names no CustomResourceDefinition");
-    }
-    Ok(schemas)
 }

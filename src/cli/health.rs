@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::format::FormatArg;
 use super::report::report;
 use super::rulebook::{self, Loaded, RulebookArgs};
+use super::schema::SchemaArgs;
 use super::{Exit, Format, Out};
 use crate::expr::Value;
 use crate::manifests::{self, Document, walk};
@@ -32,6 +33,8 @@ pub struct Args {
     #[command(flatten)]
     rulebook: RulebookArgs,
     #[command(flatten)]
+    schema: SchemaArgs,
+    #[command(flatten)]
     format: FormatArg,
 }
 
@@ -46,6 +49,11 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
         Ok(loaded) => loaded,
         Err(exit) => return Ok(exit),
     };
+    let found = args.schema.check(&loaded.rulebook, &[], &mut loaded.sources, out)?;
+    rulebook::say(&loaded.sources, &found, format, out);
+    if rulebook::has_errors(&found) {
+        return Ok(Exit::FOUND);
+    }
     if !args.tests.is_empty() {
         if let Some(object) = objects.first() {
             bail!("`{}` is not a .tide file: with `--test` the other arguments are rules", object.display());

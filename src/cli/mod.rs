@@ -21,6 +21,7 @@ mod rehearse;
 mod report;
 mod rulebook;
 mod run;
+mod schema;
 mod wait;
 
 pub use files::{Rules, read_rules};

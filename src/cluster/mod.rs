@@ -19,6 +19,7 @@ pub mod reload;
 mod report;
 pub mod request;
 pub mod resource;
+mod schema;
 pub mod seen;
 pub mod send;
 pub mod snapshot;
@@ -35,6 +36,7 @@ pub use lease::{Election, Standing, Times};
 pub use metrics::{Metrics, TABLE, page as metrics_page};
 pub use reload::Compiled;
 pub use resource::Resource;
+pub use schema::{Definitions, definitions};
 pub use snapshot::{Places, Snapshot, snapshot};
 pub use wait::{Waited, wait};
 

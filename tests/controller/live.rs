@@ -65,3 +65,32 @@ async fn a_live_plan_names_what_the_controller_then_does() {
     let (code, said) = plan(&stage);
     assert_eq!(code, Some(0), "{said}");
 }
+
+/// `check --live`: the definitions of the cluster, as an account that may get them, and as one that may not.
+#[tokio::test]
+async fn a_live_check_reads_the_definitions_of_the_cluster() {
+    let Some(cluster) = CLUSTER.get("a_live_check_reads_the_definitions_of_the_cluster") else { return };
+    let admin = cluster.admin().await;
+    let namespace = cluster.namespace(&admin, "schema").await;
+    let account = serde_json::json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "ci"}});
+    crate::support::objects::create(&admin, &namespace, account).await;
+    let without = cluster.account_kubeconfig(&admin, &namespace, "ci").await;
+    let rules = cluster
+        .scratch()
+        .write("schema.tide", "when notebook a succeeds and notebook.status.phse == \"x\" then restart isvc b\n");
+    let rules = rules.unwrap();
+    let check = |kubeconfig: &std::path::Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        command.args(["check", "--live", "--format", "plain"]).arg(&rules).env("KUBECONFIG", kubeconfig);
+        let output = command.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, found, notes) = check(cluster.admin_kubeconfig());
+    assert!(found.contains("error[TG205]: the schema has no field `phse` here"), "{found}{notes}");
+    assert_eq!((code, notes.as_str()), (Some(1), ""), "{found}");
+    let (code, found, notes) = check(&without);
+    assert_eq!((code, found.as_str()), (Some(0), ""), "{notes}");
+    let words = "note: no schema for notebook: 403: customresourcedefinitions.apiextensions.k8s.io \"notebookvalidationjobs.mlops.mlops.dev\" is forbidden";
+    assert!(notes.contains(words) && notes.contains("note: no schema for isvc: 403"), "{notes}");
+}
