@@ -1,8 +1,10 @@
 //! Rules that bring about their own causes by syncs: a sync runs the application's hooks again, each with a new uid, and a hook's success is a new cause.
+//! The same holds for what is deleted and made again at each sync (`Force=true,Replace=true`), and for rules that annotations mean.
 //!
 //! What rules alone tell about loops, the rulebook has refused already.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -10,13 +12,13 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use super::build::{Builder, app_name};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::manifests::Object;
-use crate::rulebook::{AppName, Rule, Verb};
+use crate::rulebook::{AppName, Origin, Rule, Verb};
 
 /// Rules as nodes; an edge to a rule whose cause the rule can bring about, with the sync and the hook.
 type Causes<'o> = DiGraph<usize, (Span, &'o Object, Span)>;
 
 pub(super) fn check(builder: &mut Builder<'_>) {
-    let rules = &builder.rulebook.rules;
+    let rules: Vec<Arc<Rule>> = builder.rulebook.rules.iter().chain(&builder.graph.annotated).cloned().collect();
     let mut graph: Causes<'_> = DiGraph::new();
     let nodes: Vec<NodeIndex> = (0..rules.len()).map(|at| graph.add_node(at)).collect();
     let mut woken: BTreeMap<AppName, Vec<(NodeIndex, &Object, Span)>> = BTreeMap::new();
@@ -30,7 +32,7 @@ pub(super) fn check(builder: &mut Builder<'_>) {
             let Verb::Sync { application } = &action.verb else { continue };
             let app = AppName { namespace: application.namespace.clone(), name: application.name.clone() };
             for (other, hook, span) in woken.get(&app).into_iter().flatten() {
-                graph.add_edge(*node, *other, (action.span, *hook, *span));
+                graph.add_edge(*node, *other, (place(builder, rule).unwrap_or(action.span), *hook, *span));
             }
         }
     }
@@ -39,7 +41,7 @@ pub(super) fn check(builder: &mut Builder<'_>) {
         let closed = component.len() > 1 || component.first().is_some_and(|node| graph.contains_edge(*node, *node));
         let first = component.iter().filter_map(|n| graph.node_weight(*n)).min().and_then(|at| rules.get(*at));
         if let Some(rule) = first.filter(|_| closed) {
-            found.push(report(&graph, &component, rule, rules));
+            found.push(report(builder, &graph, &component, rule, &rules));
         }
     }
     builder.graph.diagnostics.extend(found);
@@ -49,34 +51,52 @@ fn unlimited(rule: &Rule) -> bool {
     rule.modifiers.per.is_none() && !rule.modifiers.observe
 }
 
+/// Where the annotation stands that a rule comes from; none for rules of files.
+fn place(builder: &Builder<'_>, rule: &Rule) -> Option<Span> {
+    let annotated = matches!(rule.origin, Origin::Annotation(_));
+    builder.graph.rules.get(&rule.name).filter(|_| annotated).map(|note| note.place)
+}
+
+/// A sync makes it again: a hook, or what is replaced by deleting it.
+fn is_made_again(object: &Object) -> bool {
+    let options = object.annotation("argocd.argoproj.io/sync-options").unwrap_or_default();
+    let has = |word: &str| options.split(',').any(|option| option.trim() == word);
+    object.hook.hook || (has("Replace=true") && has("Force=true"))
+}
+
 /// The hooks whose end is an event of the rule, with their application and the place of the term.
 fn hooks<'b>(builder: &Builder<'b>, rule: &Rule) -> Vec<(&'b Object, AppName, Span)> {
     let events = rule.alternatives.iter().flat_map(|a| &a.events).filter_map(|event| rule.terms.get(event.term));
     let mut found = Vec::new();
     for term in events {
-        for object in builder.chosen(&term.source).objects.into_iter().filter(|o| o.hook.hook) {
+        for object in builder.chosen(&term.source).objects.into_iter().filter(|o| is_made_again(o)) {
             if let Some(app) = &object.application {
-                found.push((object, app_name(builder.rulebook, app), term.span));
+                found.push((object, app_name(builder.rulebook, app), place(builder, rule).unwrap_or(term.span)));
             }
         }
     }
     found
 }
 
-fn report(graph: &Causes<'_>, component: &[NodeIndex], first: &Rule, rules: &[std::sync::Arc<Rule>]) -> Diagnostic {
+fn report(
+    builder: &Builder<'_>,
+    graph: &Causes<'_>,
+    component: &[NodeIndex],
+    first: &Rule,
+    rules: &[Arc<Rule>],
+) -> Diagnostic {
     let message = match component.len() {
-        1 => format!(
-            "rule `{}` can bring about its own cause: the sync runs the hook again that it waits for",
-            first.name
-        ),
+        1 => format!("rule `{}` can bring about its own cause: the sync makes again what it waits for", first.name),
         n => format!(
-            "rule `{}` can bring about its own cause, through {} other: each sync runs a hook again that a rule waits for",
+            "rule `{}` can bring about its own cause, through {} other: each sync makes again what a rule waits for",
             first.name,
             n - 1
         ),
     };
-    let help = "limit it with `at most N per D`, such as `at most 3 per 1d`, or wait for what is no hook";
-    let mut found = Diagnostic::error(Code::LOOP, first.span, message).help(help);
+    let help =
+        "limit it with `at most N per D`, such as `at most 3 per 1d`, or wait for what a sync does not make again";
+    let span = place(builder, first).unwrap_or(first.span);
+    let mut found = Diagnostic::error(Code::LOOP, span, message).help(help);
     let name =
         |node: &NodeIndex| graph.node_weight(*node).and_then(|at| rules.get(*at)).map_or("?", |rule| &*rule.name);
     let mut steps: Vec<(String, Span, &Object, Span, String)> = Vec::new();
@@ -93,10 +113,10 @@ fn report(graph: &Causes<'_>, component: &[NodeIndex], first: &Rule, rules: &[st
     steps.sort_by(|a, b| (&a.0, a.1, &a.4, a.3).cmp(&(&b.0, b.1, &b.4, b.3)));
     for (from, action, hook, term, to) in steps {
         found = found.related(action, format!("rule {from} syncs"));
-        found = found.related(
-            hook.annotation_place("argocd.argoproj.io/hook"),
-            format!("{} {} is a hook: made again at each sync", hook.kind, hook.name),
-        );
+        let key = if hook.hook.hook { "argocd.argoproj.io/hook" } else { "argocd.argoproj.io/sync-options" };
+        let what = if hook.hook.hook { "is a hook" } else { "is replaced" };
+        let text = format!("{} {} {what}: made again at each sync", hook.kind, hook.name);
+        found = found.related(hook.annotation_place(key), text);
         found = found.related(term, format!("rule {to} takes its end as a cause"));
     }
     found

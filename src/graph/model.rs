@@ -8,7 +8,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use super::means::BlockMeans;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::manifests::Phase;
-use crate::rulebook::{AppName, KindIx};
+use crate::rulebook::{AppName, KindIx, Rule};
 
 /// An object, by what makes it the same object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -199,6 +199,8 @@ pub struct Graph {
     pub blocks: Vec<BlockMeans>,
     /// The rules, those of annotations included.
     pub rules: BTreeMap<Arc<str>, RuleNote>,
+    /// The rules that annotations of the manifests mean, in the order of their objects. Their own spans point nowhere: `rules` has their places.
+    pub annotated: Vec<Arc<Rule>>,
     /// Where gates and actions are written.
     pub places: BTreeMap<NodeIndex, Span>,
     /// What cannot work, and what is odd. Sorted.

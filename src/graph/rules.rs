@@ -198,6 +198,7 @@ impl Builder<'_> {
             self.graph.diagnostics.extend(refused.into_iter().map(refuse));
             for rule in rules {
                 self.rule(&rule, Some(places));
+                self.graph.annotated.push(rule);
             }
         }
     }

@@ -45,7 +45,8 @@ fn checks() -> impl Iterator<Item = &'static Check> {
 /// The codes that `lint` can say about manifests, beside those of reading them; each has a page.
 #[must_use]
 pub fn codes() -> Vec<Code> {
-    let of_the_graph = [Code::CYCLE, Code::WAVE_ORDER, Code::NO_HOOK, Code::BLOCK, Code::TRIGGER, Code::ANNOTATION];
+    let of_the_graph =
+        [Code::CYCLE, Code::WAVE_ORDER, Code::NO_HOOK, Code::BLOCK, Code::LOOP, Code::TRIGGER, Code::ANNOTATION];
     let mut codes: Vec<Code> =
         of_the_graph.into_iter().chain(checks().flat_map(|check| check.codes).copied()).collect();
     codes.sort();

@@ -137,11 +137,11 @@ fn a_sync_that_runs_its_own_cause_again() {
     let list = "Job smoke 0 argocd.argoproj.io/hook: PostSync\nJob plain 0\nApplication other -";
     let rules = "rule again { when job smoke succeeds then sync application argocd/ml }\n";
     insta::assert_snapshot!(check(rules, list), @r"
-    r.tide:3:1 Error TG112: rule `again` can bring about its own cause: the sync runs the hook again that it waits for
+    r.tide:3:1 Error TG112: rule `again` can bring about its own cause: the sync makes again what it waits for
       r.tide:3:43 rule again syncs
       m.yaml:8:5 Job smoke is a hook: made again at each sync
       r.tide:3:19 rule again takes its end as a cause
-      help: limit it with `at most N per D`, such as `at most 3 per 1d`, or wait for what is no hook
+      help: limit it with `at most N per D`, such as `at most 3 per 1d`, or wait for what a sync does not make again
     ");
     assert_eq!(check("rule again { when job plain succeeds then sync application argocd/ml }\n", list), "");
     assert_eq!(
