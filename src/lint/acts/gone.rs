@@ -1,4 +1,6 @@
-//! TG651: the run that a rule waits for is deleted as soon as it has ended.
+//! TG651: the run that a rule waits for is deleted soon after it has ended.
+//!
+//! Argo CD deletes hooks with `HookSucceeded` when the whole sync has succeeded, those with `HookFailed` when it has failed (gitops-engine, `pkg/sync/sync_context.go`).
 
 use super::deed;
 use crate::diagnostic::{Code, Diagnostic, Span};
@@ -56,9 +58,10 @@ fn hook(subject: &Subject<'_>, who: &str, place: Span, object: &Object, outcome:
     let helm = object.annotation("argocd.argoproj.io/hook-delete-policy").is_none();
     let key = if helm { "helm.sh/hook-delete-policy" } else { "argocd.argoproj.io/hook-delete-policy" };
     let message = format!(
-        "Argo CD deletes {} as soon as it has ended (`{word}`), and {who} sees only runs that are still there: what ends while the \
-         controller restarts is lost",
-        subject.say(object)
+        "Argo CD deletes {} when the sync has {} (`{word}`), and {who} sees only runs that are still there: what ends while the \
+         controller restarts may be lost",
+        subject.say(object),
+        if outcome == Outcome::Succeeded { "succeeded" } else { "failed" }
     );
     let found = Diagnostic::warning(Code::GONE_TOO_SOON, place, message);
     let found = found.related(subject.annotation(object, key), "the delete policy");
