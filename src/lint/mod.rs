@@ -10,6 +10,7 @@ mod acts;
 mod allow;
 mod kinds;
 mod order;
+mod references;
 mod subject;
 mod sync;
 
