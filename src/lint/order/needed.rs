@@ -25,13 +25,23 @@ const PODS: &[(&str, &str)] = &[
     ("sparkoperator.k8s.io", "SparkApplication"),
 ];
 
+/// What helps, within one phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mend {
+    /// What is needed goes into the same wave.
+    Earlier,
+    /// Who needs it goes into a wave after it.
+    After,
+    /// Who needs it goes into its wave.
+    Later,
+}
+
 /// What becomes of an object whose need is missing.
 struct Fate {
     severity: Severity,
     /// What happens to it.
     why: String,
-    /// It can be in the same wave as what it needs.
-    together: bool,
+    mend: Mend,
     /// It is never done, and the next wave waits for it.
     waits: bool,
 }
@@ -49,8 +59,7 @@ pub(super) struct Late<'v> {
     pub severity: Severity,
     /// What happens.
     pub why: String,
-    /// Both can be in one wave.
-    pub together: bool,
+    pub mend: Mend,
     /// It is never done, and the next wave waits for it.
     pub waits: bool,
     /// The field.
@@ -66,11 +75,11 @@ pub(super) fn check(view: &View<'_>, found: &mut Vec<Diagnostic>) {
             if told.contains(&std::ptr::from_ref(from.by)) {
                 continue;
             }
-            let Fate { severity, why, together, waits } = fate(view, placed.object, need);
+            let Fate { severity, why, mend, waits } = fate(view, placed.object, need);
             told.push(std::ptr::from_ref(from.by));
             let what = if from.made { format!("{} `{}`", need.kind, need.name) } else { view.subject.say(from.by) };
             let place = view.subject.at(placed.object, &need.path());
-            let late = Late { object: placed.object, verb: "needs", what, from, severity, why, together, waits, place };
+            let late = Late { object: placed.object, verb: "needs", what, from, severity, why, mend, waits, place };
             found.push(tell(view, placed, &late));
         }
     }
@@ -97,8 +106,8 @@ fn fate(view: &View<'_>, object: &Object, need: &Need<'_>) -> Fate {
     let checked = view.argocd.checked(&object.group, &object.kind);
     // A script of the user may call anything healthy.
     let sure = if checked == Checked::Custom { Severity::Warning } else { Severity::Error };
-    let waits = |why: &str| Fate { severity: sure, why: why.to_owned(), together: true, waits: true };
-    let fails = |why: &str| Fate { severity: sure, why: why.to_owned(), together: false, waits: false };
+    let waits = |why: &str| Fate { severity: sure, why: why.to_owned(), mend: Mend::Earlier, waits: true };
+    let fails = |why: &str| Fate { severity: sure, why: why.to_owned(), mend: Mend::After, waits: false };
     let known = PODS.contains(&(&*object.group, &*object.kind));
     match need.how {
         How::Role => Fate { severity: Severity::Note, ..fails("until then it gives nothing") },
@@ -125,7 +134,7 @@ fn fate(view: &View<'_>, object: &Object, need: &Need<'_>) -> Fate {
         How::Claim => pods(view, object, checked, "its pods stay Pending"),
         How::Account | How::Class if &*object.kind == "Pod" => {
             let refused = fails("the API server refuses the pod, and the sync fails");
-            Fate { severity: Severity::Error, together: true, ..refused }
+            Fate { severity: Severity::Error, mend: Mend::Earlier, ..refused }
         }
         How::Account | How::Class => pods(view, object, checked, "none of its pods can be made"),
         How::Pull => {
@@ -147,7 +156,7 @@ fn pods(view: &View<'_>, object: &Object, checked: Checked, why: &str) -> Fate {
         Checked::BuiltIn | Checked::Custom => Severity::Warning,
         Checked::No => Severity::Note,
     };
-    Fate { severity, why: why.to_owned(), together: true, waits: severity > Severity::Note }
+    Fate { severity, why: why.to_owned(), mend: Mend::Earlier, waits: severity > Severity::Note }
 }
 
 /// The finding, by the phases of both.
@@ -163,7 +172,7 @@ pub(super) fn tell(view: &View<'_>, placed: &Placed<'_>, late: &Late<'_>) -> Dia
     let (here, there) = (View::words(step), View::words(from));
     let mut message = format!("{say} in {here} {} {}, which comes in {there}: {}", late.verb, late.what, late.why);
     if late.waits {
-        message += &format!(", and {there} begins only when it is {}", ended(late.object));
+        message += &format!(", and {there} begins only when {say} is {}", ended(late.object));
     }
     let found = match late.severity {
         Severity::Error => Diagnostic::error(code, late.place, message),
@@ -184,13 +193,13 @@ fn help(say: &str, by: &str, placed: &Placed<'_>, late: &Late<'_>, code: Code) -
         return format!("make {say} a {phase} hook after it: `argocd.argoproj.io/hook: {phase}` and {after}");
     }
     if code == Code::POSTSYNC_NEEDED {
-        let before = wave(if late.together { here } else { here.saturating_sub(1) });
+        let before = wave(if late.mend == Mend::After { here.saturating_sub(1) } else { here });
         return format!("let {by} be applied in the Sync phase: no `argocd.argoproj.io/hook: PostSync`, and {before}");
     }
-    if late.together {
-        format!("put {by} into the same wave or an earlier one: {}", wave(here))
-    } else {
-        format!("put {say} into a later wave: {}", wave(there.saturating_add(1)))
+    match late.mend {
+        Mend::Earlier => format!("put {by} into the same wave or an earlier one: {}", wave(here)),
+        Mend::After => format!("put {say} into a later wave: {}", wave(there.saturating_add(1))),
+        Mend::Later => format!("put {say} into the same wave or a later one: {}", wave(there)),
     }
 }
 

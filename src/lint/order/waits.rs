@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 
 use serde_json::Value;
 
-use super::needed::{self, Late};
+use super::needed::{self, Late, Mend};
 use super::view::{Placed, Provided, View};
 use crate::diagnostic::{Code, Diagnostic, Severity, Span};
 use crate::manifests::{Object, Phase};
@@ -163,7 +163,7 @@ impl<'s> Teller<'_, 's> {
             from,
             severity: Severity::Error,
             why: "it is not there yet".to_owned(),
-            together: true,
+            mend: Mend::Later,
             waits: true,
             place,
         };
