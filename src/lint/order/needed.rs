@@ -110,7 +110,7 @@ fn fate(view: &View<'_>, object: &Object, need: &Need<'_>) -> Fate {
     let fails = |why: &str| Fate { severity: sure, why: why.to_owned(), mend: Mend::After, waits: false };
     let known = PODS.contains(&(&*object.group, &*object.kind));
     match need.how {
-        How::Role => Fate { severity: Severity::Note, ..fails("until then it gives nothing") },
+        How::Role => Fate { severity: Severity::Note, waits: false, ..waits("it gives nothing") },
         How::Template if &*object.group == "tekton.dev" => {
             Fate { severity: Severity::Error, ..fails("the run fails at once, and nothing runs it again") }
         }
@@ -139,7 +139,7 @@ fn fate(view: &View<'_>, object: &Object, need: &Need<'_>) -> Fate {
         How::Account | How::Class => pods(view, object, checked, "none of its pods can be made"),
         How::Pull => {
             let severity = if known { Severity::Warning } else { Severity::Note };
-            Fate { severity, ..waits("its pods cannot pull their images, if the registry asks for it") }
+            Fate { severity, waits: known, ..waits("its pods cannot pull their images, if the registry asks for it") }
         }
     }
 }
@@ -170,7 +170,9 @@ pub(super) fn tell(view: &View<'_>, placed: &Placed<'_>, late: &Late<'_>) -> Dia
         _ => Code::TOO_EARLY,
     };
     let (here, there) = (View::words(step), View::words(from));
-    let mut message = format!("{say} in {here} {} {}, which comes in {there}: {}", late.verb, late.what, late.why);
+    let until = if late.severity == Severity::Note { "until then " } else { "" };
+    let mut message =
+        format!("{say} in {here} {} {}, which comes in {there}: {until}{}", late.verb, late.what, late.why);
     if late.waits {
         message += &format!(", and {there} begins only when {say} is {}", ended(late.object));
     }
