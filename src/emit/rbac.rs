@@ -205,8 +205,8 @@ impl Needs<'_> {
             for block in &rule.blocks {
                 let app = block.application.clone().or_else(|| self.rulebook.application.clone());
                 self.application(app.as_ref(), &format!("shows `block wave {}` of {place}", block.wave));
-                if means(self.rulebook, None, rule, block).hook_wave().is_some() {
-                    // A sync that failed with the hook is done again when the wave opens: the same patch, and an Event.
+                if self.options.admission || means(self.rulebook, None, rule, block).hook_wave().is_some() {
+                    // A sync that failed with the hook, or that the policy refused something, is done again when the wave opens: the same patch, and an Event.
                     let home = app.map_or_else(|| self.argo_namespace(), |app| app.namespace.to_string());
                     let why = format!("syncs again when wave {} opens, for {place}", block.wave);
                     self.events(&Scope::Namespace(home), &why);

@@ -232,7 +232,7 @@ impl Index {
     /// Rules whose blocks hold waves of this object, if it is an Application whose sync has failed.
     fn blocking(&self, rulebook: &Rulebook, object: &ObjectRef, rows: &[&Row]) -> BTreeSet<usize> {
         let kind = rulebook.kind(object.kind).filter(|kind| &*kind.group == "argoproj.io");
-        if kind.is_none_or(|kind| &*kind.kind != "Application") || !rows.iter().any(|row| has_failed(row)) {
+        if kind.is_none_or(|kind| &*kind.kind != "Application") || !rows.iter().any(|row| has_failed(rulebook, row)) {
             return BTreeSet::new();
         }
         let app = AppName { namespace: object.namespace.clone(), name: object.name.clone() };

@@ -2,13 +2,15 @@
 //!
 //! `tidegate wait` ends with an error when its condition cannot hold any more, and with its hook the whole sync fails. Argo CD does not try
 //! that revision again by itself, so when the block opens later, tidegate does, once for each failed sync. Where Argo CD waits for
-//! health alone, nothing is synced: its own retries and the next sync go on from there.
+//! health alone, nothing is synced: its own retries and the next sync go on from there. A sync also fails when the policy of `emit admission`
+//! refuses to create what belongs to a held wave, and Argo CD's retries are soon used up: it is done again in the same way, by each rule
+//! that the refusal names.
 //!
 //! All of it is read from the Application as it is now: a later sync, whoever asked for it, replaces the one that failed.
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::act::{Next, sync_again};
 use super::cause::event_item;
@@ -25,28 +27,42 @@ use crate::syntax::tree::{Predicate, Quantifier};
 /// The item under which blocks that open have their baseline.
 pub const REOPEN: &str = "reopen";
 
-/// A sync that failed because one of its hooks did.
+/// A sync that was refused something may have begun so long after the wave opened: until the policy knows of it.
+const POLICY_DELAY: SignedDuration = SignedDuration::from_secs(5);
+
+/// A sync that failed because one of its hooks did, or because the admission policy refused something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct FailedSync {
     /// Of each source; one, as a rule.
     revisions: Vec<Arc<str>>,
     started: Timestamp,
     finished: Timestamp,
+    /// The admission policy's message, if it refused something: it names the rules that hold.
+    refused: Option<Arc<str>>,
 }
 
-/// Whether an Application's last sync failed with a hook of the Sync phase.
+impl FailedSync {
+    /// When a block must have opened, at the earliest, for this failure to be its own.
+    fn before(&self) -> Timestamp {
+        let delay = if self.refused.is_some() { POLICY_DELAY } else { SignedDuration::ZERO };
+        self.started.checked_sub(delay).unwrap_or(self.started)
+    }
+}
+
+/// Whether an Application's last sync failed with a hook of the Sync phase, or at the admission policy.
 #[must_use]
-pub fn has_failed(row: &Row) -> bool {
-    failed_sync(&row.fields).is_some()
+pub fn has_failed(rulebook: &Rulebook, row: &Row) -> bool {
+    failed_sync(rulebook, &row.fields).is_some()
 }
 
 /// Source: Argo CD `pkg/apis/application/v1alpha1/types.go` (`OperationState`, `ResourceResult`: only hooks have a `hookType`).
-fn failed_sync(application: &Value) -> Option<FailedSync> {
+fn failed_sync(rulebook: &Rulebook, application: &Value) -> Option<FailedSync> {
     let operation = application.at(["status", "operationState"])?;
     let text = |path: &[&str]| operation.at(path.iter().copied()).and_then(Value::as_str).filter(|t| !t.is_empty());
     if !matches!(text(&["phase"]), Some("Failed" | "Error")) || application.get("operation").is_some() {
         return None;
     }
+    let refused = text(&["message"]).filter(|message| message.contains(&policy(rulebook))).map(Arc::from);
     let Some(Value::List(results)) = operation.at(["syncResult", "resources"]) else { return None };
     let failed = |result: &Value| {
         let is = |key: &str, words: &[&str]| {
@@ -54,7 +70,7 @@ fn failed_sync(application: &Value) -> Option<FailedSync> {
         };
         is("hookType", &["Sync"]) && is("hookPhase", &["Failed", "Error"])
     };
-    if !results.iter().any(failed) {
+    if refused.is_none() && !results.iter().any(failed) {
         return None;
     }
     let revisions: Vec<Arc<str>> = match operation.at(["syncResult", "revisions"]) {
@@ -63,7 +79,17 @@ fn failed_sync(application: &Value) -> Option<FailedSync> {
     };
     let finished: Timestamp = text(&["finishedAt"])?.parse().ok()?;
     let started = text(&["startedAt"]).and_then(|started| started.parse().ok()).unwrap_or(finished);
-    (!revisions.is_empty()).then_some(FailedSync { revisions, started, finished })
+    (!revisions.is_empty()).then_some(FailedSync { revisions, started, finished, refused })
+}
+
+/// How the API server names the policy of `emit admission` in a refusal; the controller's namespace follows.
+fn policy(rulebook: &Rulebook) -> String {
+    format!("ValidatingAdmissionPolicy 'tidegate-{}.", rulebook.id)
+}
+
+/// Whether the policy's message says that this rule holds. Source: `cluster/admission.rs`, which writes the words.
+fn names(message: &str, rule: &Rule) -> bool {
+    message.contains(&format!(" by rule {}, which waits for ", rule.name))
 }
 
 /// Decides for one block of a rule whether its Application is synced again.
@@ -87,7 +113,7 @@ pub fn decide_again(ctx: &Context<'_>, unit: &Unit, rule: Arc<Rule>, block: usiz
     let object = app.as_ref().and_then(|app| application_object(rulebook, app));
     let (Some(app), Some(object)) = (app, object) else { return Some(verdict) };
     let entry = world.get(&object);
-    let Some((entry, failed)) = entry.and_then(|entry| Some((entry, failed_sync(&entry.row.fields)?))) else {
+    let Some((entry, failed)) = entry.and_then(|entry| Some((entry, failed_sync(rulebook, &entry.row.fields)?))) else {
         return Some(verdict);
     };
     let (all, wake) = gates(rulebook, world, &rule, ctx.now);
@@ -96,7 +122,11 @@ pub fn decide_again(ctx: &Context<'_>, unit: &Unit, rule: Arc<Rule>, block: usiz
     let (truth, reasons) = (gate.open, gate.reasons.clone());
     (verdict.truth, verdict.reasons) = (truth, reasons);
     let held = Held { rulebook, world, rule: &rule, app: &app, now: ctx.now };
-    if truth != Truth::True || !held.by_hook(&rule.when, true) || !held.opened_after(failed.started) {
+    let by_this = match &failed.refused {
+        Some(message) => names(message, &rule),
+        None => held.by_hook(&rule.when, true),
+    };
+    if truth != Truth::True || !by_this || !held.opened_after(failed.before()) {
         return Some(verdict);
     }
     let opened = held.opened().filter(|time| *time >= failed.started);

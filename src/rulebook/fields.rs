@@ -49,9 +49,13 @@ const OF_SYNCS: &[&[&str]] = &[
     &["status", "operationState", "syncResult", "revision"],
     &["spec", "syncPolicy"],
 ];
-/// What tells a sync that failed because of a hook: it is done again when the wave that held it opens.
-const OF_FAILED_SYNCS: &[&[&str]] =
-    &[&["status", "operationState", "startedAt"], &["status", "operationState", "syncResult", "revisions"]];
+/// What tells a sync that failed because of a hook, or because the admission policy refused something (the message): it is done again when
+/// the wave that held it opens.
+const OF_FAILED_SYNCS: &[&[&str]] = &[
+    &["status", "operationState", "startedAt"],
+    &["status", "operationState", "message"],
+    &["status", "operationState", "syncResult", "revisions"],
+];
 /// As above, of each resource of the sync.
 const OF_HOOKS: &[&str] = &["hookType", "hookPhase"];
 /// What an Application says of each of its resources, where a rule asks for all members of a wave or an application.

@@ -169,7 +169,12 @@ impl<'a> ArgoCd<'a> {
 
     /// Makes an Application that has the repository's root as its source and `namespace` as its destination. Nothing syncs it yet.
     pub async fn create(&self, name: &str, repository: &str, namespace: &str) {
-        let application = json!({
+        self.create_with(name, repository, namespace, json!({})).await;
+    }
+
+    /// The same with more in its `spec`.
+    pub async fn create_with(&self, name: &str, repository: &str, namespace: &str, spec: Value) {
+        let mut application = json!({
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": "Application",
             "metadata": {"name": name},
@@ -179,6 +184,7 @@ impl<'a> ArgoCd<'a> {
                 "destination": {"server": "https://kubernetes.default.svc", "namespace": namespace},
             },
         });
+        application["spec"].as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
         self.applications.create(&Default::default(), &serde_json::from_value(application).unwrap()).await.unwrap();
     }
 
@@ -236,6 +242,11 @@ impl<'a> ArgoCd<'a> {
     pub async fn refresh(&self, name: &str) {
         let patch = Patch::Merge(json!({"metadata": {"annotations": {"argocd.argoproj.io/refresh": "normal"}}}));
         self.applications.patch(name, &PatchParams::default(), &patch).await.unwrap();
+        self.wait_refreshed(name).await;
+    }
+
+    /// Waits until nobody asks for a refresh any more: the annotation goes when it is done.
+    pub async fn wait_refreshed(&self, name: &str) {
         let refreshed = |application: Option<&DynamicObject>| {
             application.is_some_and(|one| {
                 let annotations = one.metadata.annotations.as_ref();

@@ -285,6 +285,12 @@ impl Cluster {
         self.scratch.write(&format!("{namespace}-{account}.kubeconfig"), &text).unwrap()
     }
 
+    /// A kubeconfig file with this token and default namespace.
+    pub fn token_kubeconfig(&self, name: &str, token: &str, namespace: &str) -> PathBuf {
+        let text = kubeconfig(&self.url, &self.certificates.authority, token, namespace);
+        self.scratch.write(&format!("{name}.kubeconfig"), &text).unwrap()
+    }
+
     /// A new namespace with a generated name. Deleted ones take seconds to go, so nothing deletes them.
     pub async fn namespace(&self, client: &Client, prefix: &str) -> String {
         objects::create_namespace(client, prefix).await

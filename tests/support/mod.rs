@@ -25,6 +25,7 @@ pub mod argocd;
 pub mod certificates;
 pub mod cluster;
 pub mod deployed;
+pub mod hooks;
 pub mod objects;
 pub mod proxy;
 pub mod scratch;
