@@ -75,6 +75,10 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
                 out.say(&format!("not within {}: {what}\n", args.timeout));
                 TIMED_OUT
             }
+            Waited::Refused(why) => {
+                out.say(&format!("this account may not read what the condition is about: {why}; `tidegate emit hooks` prints the role\n"));
+                Exit::COULD_NOT
+            }
         })
     })
 }

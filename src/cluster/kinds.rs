@@ -53,7 +53,7 @@ pub struct Standing {
     pub short: Arc<str>,
     /// As the API server names it.
     pub resource: Resource,
-    /// `listed`, `pending` or `missing`.
+    /// `listed`, `pending`, `refused` (it may not be read) or `missing`.
     pub state: &'static str,
     /// Why it is missing, or what is wrong with its watch.
     pub why: Option<String>,
@@ -262,6 +262,7 @@ impl Kinds {
             let state = match (&watched.absent, watched.listed) {
                 (Some(_), _) => "missing",
                 (None, true) => "listed",
+                (None, false) if watched.trouble.as_ref().is_some_and(|trouble| trouble.refused) => "refused",
                 (None, false) => "pending",
             };
             let trouble = watched.trouble.as_ref().map(|trouble| trouble.message.clone());

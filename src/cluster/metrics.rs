@@ -63,7 +63,7 @@ table! {
     WatchErrors: Counter "tidegate_watch_errors" ["kind"]
         "Errors of lists and watches by kind";
     KindState: Gauge "tidegate_kind_state" ["kind", "state"]
-        "1 for the state that a kind is in: listed, pending (not listed yet), missing (the cluster does not serve it)";
+        "1 for the state that a kind is in: listed, pending (not listed yet), refused (it may not be read), missing (the cluster does not serve it)";
     Objects: Gauge "tidegate_objects" ["kind"]
         "Objects held by kind";
     LastGoodReload: Gauge "tidegate_rules_last_good_reload_timestamp_seconds" []

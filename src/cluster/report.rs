@@ -37,23 +37,32 @@ impl Controller {
         let _ = ask.reply.send(reply);
     }
 
-    /// Ready: rules are loaded, every kind is listed or known to be missing, and a leader can use its state. A CRD that is missing
-    /// does not make a replica unready: it is waited for.
+    /// Ready: rules are loaded, every kind is listed, known to be missing or refused, and a leader can use its state. Neither a CRD nor a
+    /// right that is missing makes a replica unready: they are waited for, and what needs no other goes on. A right is said here, both on `/status`.
     fn ready(&self) -> Reply {
-        let mut wants = Vec::new();
+        let (mut wants, mut lacks) = (Vec::new(), Vec::new());
         match &self.ledger {
             None if self.refused.is_empty() => wants.push("rules: not read yet".to_owned()),
             None => wants.extend(self.refused.iter().map(|why| format!("rules: {why}"))),
             Some(ledger) => {
-                let pending = self.kinds.standings(ledger).into_iter().filter(|kind| kind.state == "pending");
-                wants.extend(pending.map(|kind| {
-                    format!("{}: {}", kind.short, kind.why.unwrap_or_else(|| "not listed yet".to_owned()))
-                }));
+                for kind in self.kinds.standings(ledger) {
+                    let list = match kind.state {
+                        "pending" => &mut wants,
+                        "refused" => &mut lacks,
+                        _ => continue,
+                    };
+                    let why = kind.why.unwrap_or_else(|| "not listed yet".to_owned());
+                    list.push(format!("{}: {why}", kind.short));
+                }
             }
         }
         wants.extend(self.tenure.trouble.clone());
         let good = wants.is_empty();
-        Reply { good, text: if good { "ready\n".to_owned() } else { format!("{}\n", wants.join("\n")) } }
+        if good {
+            wants.push("ready".to_owned());
+            wants.extend(lacks.into_iter().map(|lack| format!("but not for {lack}")));
+        }
+        Reply { good, text: format!("{}\n", wants.join("\n")) }
     }
 
     fn refresh(&mut self) {

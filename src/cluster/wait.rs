@@ -22,6 +22,8 @@ use crate::rulebook::{KindIx, ObjectRef, Rule, Rulebook};
 
 /// What is waited for is said this often.
 const SAY_EVERY: Duration = Duration::from_secs(60);
+/// What may not be read is asked for again for so long: the role may be applied beside the hook. Then it is given up.
+pub const REFUSED_GRACE: Duration = Duration::from_secs(60);
 /// News that are not taken in yet, at most.
 const NEWS_MAX: usize = 256;
 
@@ -34,6 +36,8 @@ pub enum Waited {
     Failed(String),
     /// It did not hold in time: what was missing.
     TimedOut(String),
+    /// It could not be asked: what may not be read.
+    Refused(String),
 }
 
 /// Waits at most `patience`. `say` gets a line a minute, and one whenever a watch has another trouble than before.
@@ -44,7 +48,8 @@ pub async fn wait(env: &Env, rulebook: &Rulebook, patience: Duration, mut say: i
     let (sender, mut news) = mpsc::channel(NEWS_MAX);
     let watches = watches(env, rulebook, rule, &sender);
     let open = (0..watches.len()).collect();
-    let mut waiting = Waiting { rulebook, world: World::default(), open, watches, troubles: BTreeMap::new() };
+    let (troubles, refused) = (BTreeMap::new(), BTreeMap::new());
+    let mut waiting = Waiting { rulebook, world: World::default(), open, watches, troubles, refused };
     waiting.world.ask_missing(rulebook);
     let deadline = Instant::now() + patience;
     let mut next = Instant::now() + SAY_EVERY;
@@ -58,7 +63,11 @@ pub async fn wait(env: &Env, rulebook: &Rulebook, patience: Duration, mut say: i
         if waiting.open.is_empty() && engine::cannot_hold(rulebook, &waiting.world, rule, truth) {
             return Waited::Failed(missing(&reasons));
         }
-        if Instant::now() >= deadline {
+        let late = Instant::now() >= deadline;
+        if let Some(why) = waiting.refusal(late) {
+            return Waited::Refused(why);
+        }
+        if late {
             return Waited::TimedOut(waiting.missing(&reasons));
         }
         tokio::select! {
@@ -116,6 +125,8 @@ struct Waiting<'a> {
     watches: Vec<Watched>,
     /// What is wrong with a watch, with what tells it from another trouble.
     troubles: BTreeMap<usize, (String, String)>,
+    /// Watches that the server refuses: since when, when it last said so, and what.
+    refused: BTreeMap<usize, (Instant, Instant, String)>,
 }
 
 fn watches(env: &Env, rulebook: &Rulebook, rule: &Rule, sender: &mpsc::Sender<(u64, News<Row>)>) -> Vec<Watched> {
@@ -175,6 +186,7 @@ impl Waiting<'_> {
         let good = matches!(news, News::Upsert(_) | News::Delete(..) | News::Listed(_));
         if good {
             self.troubles.remove(&index);
+            self.refused.remove(&index);
         }
         match news {
             News::Upsert(row) => {
@@ -198,6 +210,14 @@ impl Waiting<'_> {
                 self.world.set_listing(kind, Listing::Absent);
                 return self.troubled(index, why.clone(), why);
             }
+            News::Trouble(trouble) if trouble.refused => {
+                let now = Instant::now();
+                let since = self.refused.get(&index).map_or(now, |(since, ..)| *since);
+                self.refused.insert(index, (since, now, trouble.message.clone()));
+                let seconds = REFUSED_GRACE.as_secs();
+                let hint = format!("{}; if that stays so for {seconds} s, it is given up", trouble.message);
+                return self.troubled(index, trouble.class, trouble.message).map(|_| hint);
+            }
             News::Trouble(trouble) => return self.troubled(index, trouble.class, trouble.message),
         }
         None
@@ -207,6 +227,13 @@ impl Waiting<'_> {
     fn troubled(&mut self, index: usize, class: String, message: String) -> Option<String> {
         let had = self.troubles.insert(index, (class.clone(), message.clone()));
         had.is_none_or(|(before, _)| before != class).then_some(message)
+    }
+
+    /// What may not be read, once that has been so for the time of grace, or at the deadline.
+    fn refusal(&self, late: bool) -> Option<String> {
+        let lasting =
+            |(since, last, _): &&(Instant, Instant, String)| late || last.duration_since(*since) >= REFUSED_GRACE;
+        self.refused.values().find(lasting).map(|(.., why)| why.clone())
     }
 
     /// The parts that do not hold, with why, and what is wrong with the watches.

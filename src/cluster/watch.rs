@@ -57,6 +57,14 @@ pub struct Trouble {
     pub message: String,
     /// What stays the same while the same thing is wrong.
     pub class: String,
+    /// The server says that this account may not, which lasts until someone gives it the right.
+    pub refused: bool,
+}
+
+impl Trouble {
+    fn plain(message: String) -> Trouble {
+        Trouble { class: message.clone(), message, refused: false }
+    }
 }
 
 /// Turns an object into a row; none when it has no name.
@@ -107,14 +115,14 @@ impl<R: Send + 'static> Watch<R> {
                         Duration::from_secs(MISSING_POLL_SECONDS)
                     } else {
                         if listed {
-                            self.tell(News::Trouble(Trouble { class: why.clone(), message: why })).await?;
+                            self.tell(News::Trouble(Trouble::plain(why))).await?;
                         }
                         sure
                     };
                     tokio::time::sleep(env.random.jitter(poll)).await;
                 }
                 Served::Unclear(message) => {
-                    self.tell(News::Trouble(Trouble { class: message.clone(), message })).await?;
+                    self.tell(News::Trouble(Trouble::plain(message))).await?;
                     tokio::time::sleep(backoff.pause(&env.random)).await;
                 }
             }
@@ -216,5 +224,10 @@ fn trouble(error: &watcher::Error) -> Trouble {
     };
     // Messages of the same kind differ in resourceVersions and ports.
     let class: String = format!("{what}: {why}").chars().filter(|c| !c.is_ascii_digit()).collect();
-    Trouble { message: format!("{what}: {why}"), class: format!("{class}{}", code(error).unwrap_or(0)) }
+    let code = code(error);
+    Trouble {
+        message: format!("{what}: {why}"),
+        class: format!("{class}{}", code.unwrap_or(0)),
+        refused: matches!(code, Some(401 | 403)),
+    }
 }

@@ -1,7 +1,7 @@
 //! The whole controller on the API server in memory, in virtual time.
 
 use serde_json::json;
-use tidegate::cluster::http::Question;
+use tidegate::cluster::http::{Question, Reply};
 use tidegate::rehearse::apiserver::Fault;
 
 use super::faults;
@@ -273,7 +273,8 @@ async fn a_kind_that_may_not_be_read_is_shown_and_decides_nothing() {
     faults(&stage.server, |r| if r.resource == "pods" { Fault::Error(403) } else { Fault::None });
     let replica = stage.start("a", &rules);
     seconds(300).await;
-    assert!(replica.ready().await.starts_with("pod: cannot list: 403"), "{}", replica.ready().await);
+    let Reply { good, text } = replica.ask(Question::Ready).await;
+    assert!(good && text.starts_with("ready\nbut not for pod: cannot list: 403"), "{text}");
     assert_eq!(stage.marks("fraud"), 0, "a pod that cannot be listed is not missing");
     stage.succeed("train-fraud");
     seconds(5).await;

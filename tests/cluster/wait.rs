@@ -60,11 +60,11 @@ async fn it_ends_as_soon_as_it_holds_or_has_failed() {
     assert_eq!(ended.1, 10);
 }
 
-/// The API server does not answer, or forbids: said once, with each minute's line, and not each time that it is tried.
+/// The API server does not answer: said once, with each minute's line, and not each time that it is tried.
 #[tokio::test(start_paused = true)]
 async fn trouble_with_the_server_is_said_once_and_passes() {
     let stage = Stage::new();
-    faults(&stage.server, |request| if request.resource == "jobs" { Fault::Error(403) } else { Fault::None });
+    faults(&stage.server, |request| if request.resource == "jobs" { Fault::Error(503) } else { Fault::None });
     stage.succeed("train-fraud");
     let mend = async {
         seconds(150).await;
@@ -74,8 +74,41 @@ async fn trouble_with_the_server_is_said_once_and_passes() {
     assert_eq!(ended, Waited::Holds);
     assert!((150..190).contains(&took), "{took}");
     assert_eq!(said.iter().filter(|line| line.starts_with("cannot list")).count(), 1, "{said:#?}");
-    assert_eq!(said.iter().filter(|line| line.starts_with("waiting for ") && line.contains("403")).count(), 2);
+    assert_eq!(said.iter().filter(|line| line.starts_with("waiting for ") && line.contains("503")).count(), 2);
     assert_eq!(said.len(), 3, "{said:#?}");
+}
+
+/// What may not be read is said at once and given up after a minute, since a role may be applied beside the hook; or at the deadline.
+#[tokio::test(start_paused = true)]
+async fn what_may_not_be_read_is_given_up_after_a_minute() {
+    let forbid = |stage: &Stage, code: u16| {
+        faults(&stage.server, move |request| if request.resource == "jobs" { Fault::Error(code) } else { Fault::None });
+    };
+    for (code, patience, least) in [(403, 3600, 60), (401, 3600, 60), (403, 20, 20)] {
+        let stage = Stage::new();
+        forbid(&stage, code);
+        let (ended, took, said) = waited(&stage, "job train-fraud succeeds", patience).await;
+        let Waited::Refused(why) = ended else { panic!("{code}: {ended:?}") };
+        assert!(why.starts_with(&format!("cannot list: {code}: ")), "{why}");
+        assert!((least..least + 25).contains(&took), "{took}");
+        let first = said.first().unwrap();
+        assert!(first.starts_with(&why) && first.ends_with("; if that stays so for 60 s, it is given up"), "{said:#?}");
+    }
+    // The role comes in time.
+    let stage = Stage::new();
+    forbid(&stage, 403);
+    stage.succeed("train-fraud");
+    let mend = async {
+        seconds(45).await;
+        stage.server.set_faults(None);
+    };
+    let ((ended, ..), ()) = tokio::join!(waited(&stage, "job train-fraud succeeds", 3600), mend);
+    assert_eq!(ended, Waited::Holds);
+    // What holds without what may not be read, holds.
+    let stage = Stage::new();
+    forbid(&stage, 403);
+    let (ended, ..) = waited(&stage, "job train-fraud succeeds or isvc fraud is progressing", 3600).await;
+    assert_eq!(ended, Waited::Holds);
 }
 
 #[tokio::test(start_paused = true)]

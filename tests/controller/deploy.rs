@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::CLUSTER;
 use crate::support::{Cluster, objects};
+use crate::wait::{emitted, job_of};
 
 fn shipped(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(name)
@@ -55,8 +56,9 @@ async fn what_is_shipped_is_valid_to_a_real_api_server() {
     ] {
         assert!(base.contains(kind), "{kind}: {base}");
     }
-    let hook = dry_run(cluster, &["-k"], &shipped("wait-hook")).unwrap();
-    assert!(hook.contains("job.batch/tidegate-wait created (server dry run)"), "{hook}");
+    let hooks = emitted(cluster, "ml-platform", "", "notebook train-fraud succeeds");
+    let hook = dry_run(cluster, &["-f"], &hooks).unwrap();
+    assert!(hook.contains("job.batch/tidegate-wait-") && hook.contains(" created (server dry run)"), "{hook}");
     // So the check can fail.
     let deployment = std::fs::read_to_string(shipped("base/deployment.yaml")).unwrap();
     let wrong = deployment.replace("  replicas: 2", "  replica: 2");
@@ -71,18 +73,21 @@ async fn the_pods_are_admitted_under_the_restricted_standard() {
     let Some(cluster) = CLUSTER.get("the_pods_are_admitted_under_the_restricted_standard") else { return };
     let admin = cluster.admin().await;
     namespace(cluster, "restricted").await;
-    for account in ["tidegate", "tidegate-wait"] {
+    let hook = job_of(&emitted(cluster, "restricted", "", "notebook train-fraud succeeds"));
+    let deployment = std::fs::read_to_string(shipped("base/deployment.yaml")).unwrap();
+    let deployment: Value = serde_yaml::from_str(&deployment).unwrap();
+    for owner in [&deployment, &hook] {
+        let account = &owner["spec"]["template"]["spec"]["serviceAccountName"];
         let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account}});
         objects::create(&admin, "restricted", account).await;
     }
     let pods: Api<Pod> = Api::namespaced(admin, "restricted");
     let dry = PostParams { dry_run: true, ..PostParams::default() };
-    for file in ["base/deployment.yaml", "wait-hook/job.yaml"] {
-        let owner: Value = serde_yaml::from_str(&std::fs::read_to_string(shipped(file)).unwrap()).unwrap();
+    for (what, owner) in [("the Deployment", &deployment), ("the hook", &hook)] {
         let mut pod = json!({"metadata": {"name": "shipped"}, "spec": owner["spec"]["template"]["spec"]});
         pods.create(&dry, &serde_json::from_value(pod.clone()).unwrap())
             .await
-            .unwrap_or_else(|e| panic!("{file}: {e}"));
+            .unwrap_or_else(|e| panic!("{what}: {e}"));
         pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = json!(true);
         let refused = pods.create(&dry, &serde_json::from_value(pod).unwrap()).await.unwrap_err();
         assert!(refused.to_string().contains("violates PodSecurity \"restricted"), "{refused}");

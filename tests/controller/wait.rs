@@ -1,10 +1,11 @@
-//! `tidegate wait` as a hook runs it: the shipped hook's arguments, its account and its role, which is bound to the names that the
+//! `tidegate wait` as a hook runs it: arguments, account and role as `emit hooks` prints them, the role bound to the names that the
 //! condition has.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use kube::Client;
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::CLUSTER;
@@ -13,7 +14,7 @@ use crate::support::deployed::{acts_as, kubectl};
 use crate::support::scratch::Process;
 use crate::support::{Cluster, objects};
 
-/// A namespace with the hook of `deploy/wait-hook`.
+/// A namespace with the hook that `emit hooks` prints for a condition.
 struct Hook<'a> {
     cluster: &'a Cluster,
     admin: Client,
@@ -23,28 +24,41 @@ struct Hook<'a> {
     kubeconfig: PathBuf,
 }
 
+/// What `emit hooks` prints for one block with this condition.
+pub fn emitted(cluster: &Cluster, namespace: &str, kinds: &str, condition: &str) -> PathBuf {
+    let block = format!("when {condition} then notify trained \"trained\"; block wave 4 of application argocd/other\n");
+    let rules = format!("namespace {namespace}\n{kinds}{block}");
+    let rules = cluster.scratch().write(&format!("{namespace}-hook.tide"), &rules).unwrap();
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: served, annotations: {argocd.argoproj.io/sync-wave: \"4\"}}\n";
+    let manifests = cluster.scratch().write(&format!("{namespace}-served.yaml"), map).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    command.args(["emit", "hooks"]).arg(rules).arg("--manifests").arg(manifests);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    cluster.scratch().write(&format!("{namespace}-hook.yaml"), &text).unwrap()
+}
+
+/// The Job among them.
+pub fn job_of(hooks: &std::path::Path) -> Value {
+    let text = std::fs::read_to_string(hooks).unwrap();
+    let documents = serde_yaml::Deserializer::from_str(&text).map(|one| Value::deserialize(one).unwrap());
+    documents.into_iter().find(|one| one["kind"] == "Job").unwrap()
+}
+
 impl<'a> Hook<'a> {
-    async fn new(cluster: &'a Cluster, name: &str, resource: &str) -> Hook<'a> {
+    async fn new(cluster: &'a Cluster, name: &str, kinds: &str, condition: &str) -> Hook<'a> {
         let admin = cluster.admin().await;
         let namespace = cluster.namespace(&admin, name).await;
-        let folder = cluster.scratch().path().join(format!("{namespace}-hook"));
-        std::fs::create_dir(&folder).unwrap();
-        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/wait-hook");
-        for file in ["kustomization.yaml", "account.yaml", "job.yaml"] {
-            let text = std::fs::read_to_string(shipped.join(file)).unwrap();
-            let text = text.replace("namespace: ml-platform", &format!("namespace: {namespace}"));
-            std::fs::write(folder.join(file), text.replace("notebookvalidationjobs", resource)).unwrap();
-        }
-        if resource == "things" {
-            let account = std::fs::read_to_string(folder.join("account.yaml")).unwrap();
-            std::fs::write(folder.join("account.yaml"), account.replace("mlops.mlops.dev", "wait.example.org"))
-                .unwrap();
-        }
-        kubectl(cluster, &["apply", "--validate=strict", "-k"], &folder);
-        let job: Value = serde_yaml::from_str(&std::fs::read_to_string(folder.join("job.yaml")).unwrap()).unwrap();
+        let hooks = emitted(cluster, &namespace, kinds, condition);
+        kubectl(cluster, &["apply", "--validate=strict", "-f"], &hooks);
+        let job = job_of(&hooks);
         let pod = &job["spec"]["template"]["spec"];
         let args = pod["containers"][0]["args"].as_array().unwrap();
-        let args = args.iter().map(|arg| arg.as_str().unwrap().to_owned()).collect();
+        // The ConfigMap with the users' own kinds, as it would be mounted.
+        let mounted = cluster.scratch().write(&format!("{namespace}-kinds.tide"), kinds).unwrap();
+        let mounted = mounted.display().to_string();
+        let args = args.iter().map(|arg| arg.as_str().unwrap().replace("/etc/tidegate/rules", &mounted)).collect();
         let account = pod["serviceAccountName"].as_str().unwrap();
         let kubeconfig = cluster.account_kubeconfig(&admin, &namespace, account).await;
         let who = acts_as(&kubeconfig).await.unwrap();
@@ -95,7 +109,7 @@ async fn until_said(process: &Process, words: &str) {
 #[tokio::test]
 async fn a_hook_ends_when_its_notebook_succeeds() {
     let Some(cluster) = CLUSTER.get("a_hook_ends_when_its_notebook_succeeds") else { return };
-    let hook = Hook::new(cluster, "wait-good", "notebookvalidationjobs").await;
+    let hook = Hook::new(cluster, "wait-good", "", TRAINED).await;
     // Before the notebook is there: Argo CD applies the hook and the notebook in any order.
     let process = hook.start(|_| ());
     hook.notebook().await;
@@ -109,7 +123,7 @@ async fn a_hook_ends_when_its_notebook_succeeds() {
 #[tokio::test]
 async fn a_hook_fails_as_soon_as_its_notebook_fails() {
     let Some(cluster) = CLUSTER.get("a_hook_fails_as_soon_as_its_notebook_fails") else { return };
-    let hook = Hook::new(cluster, "wait-bad", "notebookvalidationjobs").await;
+    let hook = Hook::new(cluster, "wait-bad", "", TRAINED).await;
     hook.notebook().await;
     let process = hook.start(|_| ());
     hook.status(json!({"phase": "Failed", "message": "cell 7 raised \u{1b}[31mValueError\u{1b}[0m\nnext line"})).await;
@@ -122,7 +136,7 @@ async fn a_hook_fails_as_soon_as_its_notebook_fails() {
 #[tokio::test]
 async fn a_hook_ends_at_its_deadline_and_says_what_was_missing() {
     let Some(cluster) = CLUSTER.get("a_hook_ends_at_its_deadline_and_says_what_was_missing") else { return };
-    let hook = Hook::new(cluster, "wait-late", "notebookvalidationjobs").await;
+    let hook = Hook::new(cluster, "wait-late", "", TRAINED).await;
     hook.notebook().await;
     hook.status(json!({"phase": "ValidationRunning", "message": "epoch 3"})).await;
     let (code, said) = ended(hook.start(|args| args[2] = "--timeout=2s".to_owned())).await;
@@ -133,29 +147,31 @@ async fn a_hook_ends_at_its_deadline_and_says_what_was_missing() {
     assert_eq!(code, Some(2), "{said}");
 }
 
-/// The role names one notebook: about any other the server refuses to talk, which is said once.
+/// The role names one notebook: about any other the server refuses to talk, which is said at once, and is no verdict about the notebook.
 #[tokio::test]
 async fn a_hook_sees_what_its_role_names_and_no_more() {
     let Some(cluster) = CLUSTER.get("a_hook_sees_what_its_role_names_and_no_more") else { return };
-    let hook = Hook::new(cluster, "wait-role", "notebookvalidationjobs").await;
+    let hook = Hook::new(cluster, "wait-role", "", TRAINED).await;
     let (code, said) = ended(hook.start(|args| {
         args[1] = "notebook another succeeds".to_owned();
         args[2] = "--timeout=3s".to_owned();
     }))
     .await;
-    assert_eq!(code, Some(3), "{said}");
-    assert_eq!(said.matches("cannot list: 403: notebookvalidationjobs").count(), 2, "once, and at the end: {said}");
+    assert_eq!(code, Some(2), "{said}");
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(
+        lines[0].starts_with("cannot list: 403: notebookvalidationjobs") && lines[0].ends_with("it is given up"),
+        "{said}"
+    );
+    assert!(lines[1].contains("may not read") && lines[1].contains("`tidegate emit hooks` prints the role"), "{said}");
+    assert_eq!(lines.len(), 2, "{said}");
 }
 
 #[tokio::test]
 async fn a_hook_waits_for_a_kind_that_the_cluster_lacks() {
     let Some(cluster) = CLUSTER.get("a_hook_waits_for_a_kind_that_the_cluster_lacks") else { return };
-    let hook = Hook::new(cluster, "wait-crd", "things").await;
-    let kinds = cluster.scratch().write("wait-kinds.tide", KIND).unwrap();
-    let process = hook.start(|args| {
-        args[1] = "thing train-fraud succeeds".to_owned();
-        args.extend(["--rules".to_owned(), kinds.display().to_string()]);
-    });
+    let hook = Hook::new(cluster, "wait-crd", KIND, "thing train-fraud succeeds").await;
+    let process = hook.start(|_| ());
     until_said(&process, "the cluster does not serve `wait.example.org/v1`: install the CRD of Thing").await;
     objects::create(&hook.admin, "", thing_definition("wait.example.org")).await;
     let thing = json!({"apiVersion": "wait.example.org/v1", "kind": "Thing", "metadata": {"name": "train-fraud"}, "phase": "Done"});
@@ -177,6 +193,8 @@ async fn a_hook_waits_for_a_kind_that_the_cluster_lacks() {
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
 }
+
+const TRAINED: &str = "notebook train-fraud succeeds";
 
 const KIND: &str = r#"
 kind thing = wait.example.org/v1 Thing (things) runs to completion {
