@@ -39,6 +39,8 @@ pub struct Object {
     pub version: Arc<str>,
     /// Kind.
     pub kind: Arc<str>,
+    /// Its kind lives in namespaces, as far as manifests tell: what is not known does.
+    pub namespaced: bool,
     /// Its namespace: its own, else its Application's destination, else the default; empty for cluster-scoped kinds.
     pub namespace: Arc<str>,
     /// Its name; `metadata.generateName` and `*` for objects without one.
@@ -235,6 +237,7 @@ fn read(
         group,
         version,
         kind,
+        namespaced,
         namespace,
         name,
         application,
