@@ -15,6 +15,8 @@ mod argocd;
 mod deploy;
 #[path = "emit/expressions.rs"]
 mod expressions;
+#[path = "emit/flux.rs"]
+mod flux;
 #[path = "emit/health.rs"]
 mod health;
 #[path = "emit/into.rs"]

@@ -15,6 +15,14 @@ mod cases;
 mod corpus;
 #[path = "health/dice.rs"]
 mod dice;
+#[path = "health/flux.rs"]
+mod flux;
+#[path = "health/flux_cases.rs"]
+mod flux_cases;
+#[path = "health/flux_generated.rs"]
+mod flux_generated;
+#[path = "health/flux_otherwise.rs"]
+mod flux_otherwise;
 #[path = "health/generated.rs"]
 mod generated;
 #[path = "health/kinds.rs"]

@@ -3,6 +3,7 @@
 mod admission;
 mod argocd_cm;
 mod argocd_cr;
+mod flux;
 mod into;
 
 use std::path::PathBuf;
@@ -32,9 +33,8 @@ enum Target {
     Rbac(RbacArgs),
     /// The same checks as an ArgoCD resource, for OpenShift GitOps, whose operator owns argocd-cm
     ArgocdCr(argocd_cr::Args),
-    /// Not yet
-    #[command(hide = true)]
-    Flux(NotYet),
+    /// healthCheckExprs for a Flux Kustomization or HelmRelease: CEL for each kind that the rules read and Flux does not by itself
+    Flux(flux::Args),
     /// Sync hooks that run `tidegate wait`, with account and role: for each block that health alone does not hold
     Hooks(HooksArgs),
     /// Not yet
@@ -107,7 +107,7 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
         Target::Rbac(args) => emit_rbac(args, out),
         Target::Hooks(args) => emit_hooks(args, out),
         Target::ArgocdCr(args) => argocd_cr::run(args, out),
-        Target::Flux(_) => not_yet("flux"),
+        Target::Flux(args) => flux::run(args, out),
         Target::Notifications(_) => not_yet("notifications"),
         Target::Admission(args) => admission::run(args, out),
     }
@@ -115,7 +115,7 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
 
 fn not_yet(target: &str) -> anyhow::Result<Exit> {
     bail!(
-        "`emit {target}` is not built yet; there are `emit admission`, `emit argocd-cm`, `emit argocd-cr`, `emit hooks` and `emit rbac`"
+        "`emit {target}` is not built yet; there are `emit admission`, `emit argocd-cm`, `emit argocd-cr`, `emit flux`, `emit hooks` and `emit rbac`"
     )
 }
 

@@ -68,6 +68,7 @@ codes! {
     203 EXPRESSION_LITERAL "expression-literal" "a literal out of range"
     204 NOT_IN_LUA "not-in-lua" "an expression in health that Argo CD's Lua cannot say; an error wherever kinds are checked, since a kind's health is one text for the engine, Argo CD and Flux"
     205 SCHEMA "schema" "a field or a version that the schema of a kind does not have"
+    206 NOT_IN_FLUX "not-in-flux" "an expression in health that Flux's CEL cannot say; an error when it is emitted for Flux"
     210 UNGUARDED "unguarded" "a condition of a kind that reads as if it held while a field is absent, and is an error then, so that its line does not hold"
     211 EMPTY_ALL "empty-all" "`all` over a list that can be empty opens a gate"
     212 UNREACHABLE "unreachable" "a line of a kind that can never decide, or a condition that is always the same"

@@ -1,6 +1,6 @@
 //! Emission: a rulebook as text for other systems, one file a target.
 //!
-//! In: a resolved [`Rulebook`](crate::rulebook::Rulebook). Out: Lua and an `argocd-cm` or an ArgoCD resource for Argo CD, hooks, roles for Kubernetes; the same
+//! In: a resolved [`Rulebook`](crate::rulebook::Rulebook). Out: Lua and an `argocd-cm` or an ArgoCD resource for Argo CD, CEL for Flux, hooks, roles for Kubernetes; the same
 //! bytes for the same rules.
 //! May not know: clusters, time, files (facts, engine, manifests, cluster, rehearse, cli).
 
@@ -9,6 +9,7 @@ mod argocd_checks;
 mod argocd_cm;
 mod argocd_cr;
 mod argocd_health;
+pub mod flux;
 mod hooks;
 pub mod lua;
 mod rbac;

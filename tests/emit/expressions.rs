@@ -20,7 +20,7 @@ const OBJECTS: usize = 40;
 const IN_ARGOCD: usize = 4;
 
 /// What the expressions below read.
-const PATHS: &[&str] = &[
+pub const PATHS: &[&str] = &[
     "kind",
     "metadata.generation",
     "metadata.labels.app",
@@ -152,7 +152,7 @@ fn test(var: bool, depth: u32) -> BoxedStrategy<String> {
 }
 
 /// A kind whose three lines show when a condition is true, when it is false, and that it is an error.
-fn kind() -> BoxedStrategy<String> {
+pub fn kind() -> BoxedStrategy<String> {
     (value(false), test(false, 2), value(false), value(false), prop::bool::ANY)
         .prop_map(|(given, when, a, b, uses)| {
             let (name, test) = if uses { ("given", "holds") } else { ("unused", "(WHEN)") };
@@ -165,7 +165,7 @@ fn kind() -> BoxedStrategy<String> {
         .boxed()
 }
 
-fn declared(at: usize, body: &str) -> String {
+pub fn declared(at: usize, body: &str) -> String {
     format!("kind t{at} = test.example/v1 T{at} (t{at}s) {{\n  {body}}}\n").replace("'", "'")
 }
 
@@ -250,7 +250,7 @@ fn in_argocd(text: &str, asked: Vec<((String, String), Json, String)>) {
 }
 
 /// Whether the types fit.
-fn compiles(kind: &tidegate::syntax::tree::KindDecl) -> bool {
+pub fn compiles(kind: &tidegate::syntax::tree::KindDecl) -> bool {
     use tidegate::expr::{Lets, Program, Template};
     use tidegate::syntax::tree::KindLine;
     let mut lets = Lets::new();
@@ -275,7 +275,7 @@ fn compiles(kind: &tidegate::syntax::tree::KindDecl) -> bool {
     errors.is_empty()
 }
 
-fn text_of<'t>(text: &'t str, short: &str) -> &'t str {
+pub fn text_of<'t>(text: &'t str, short: &str) -> &'t str {
     let start = text.find(&format!("kind {short} ")).unwrap();
     &text[start..start + text[start..].find("\n}\n").unwrap()]
 }
