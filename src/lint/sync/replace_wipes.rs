@@ -59,6 +59,8 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
 }
 
 fn of_application(subject: &Subject<'_>, application: &Application, objects: &[&Object]) -> Option<Diagnostic> {
+    let mut objects = objects.to_vec();
+    objects.sort_by_key(|object| !rolls(object));
     let (first, more) = objects.split_first()?;
     let also = if more.is_empty() { String::new() } else { format!(" (and {} more)", more.len()) };
     let message =
@@ -73,12 +75,16 @@ fn of_application(subject: &Subject<'_>, application: &Application, objects: &[&
     }))
 }
 
+/// A restart is an annotation that reaches its pods.
+fn rolls(object: &Object) -> bool {
+    is(object, "serving.kserve.io", "InferenceService")
+        || is(object, "apps", "Deployment")
+        || is(object, "apps", "StatefulSet")
+}
+
 /// What goes with the annotations.
 fn loss(object: &Object) -> &'static str {
-    let rolls = is(object, "serving.kserve.io", "InferenceService")
-        || is(object, "apps", "Deployment")
-        || is(object, "apps", "StatefulSet");
-    if rolls {
+    if rolls(object) {
         "without the annotation of the last restart: its pods roll once more, and the record that it was restarted is gone"
     } else {
         "without what tidegate wrote on it: `mlops.dev/wave-complete` and the records of what was done"
@@ -91,8 +97,8 @@ fn written<'g>(subject: &Subject<'g>) -> BTreeSet<Key<'g>> {
     let mut keys = BTreeSet::new();
     for edge in dag.edge_references() {
         let node = match edge.weight().reason {
-            Reason::Effect | Reason::Trigger => dag.node_weight(edge.target()),
-            Reason::Condition | Reason::Member => dag.node_weight(edge.source()),
+            Reason::Effect => dag.node_weight(edge.target()),
+            Reason::Condition | Reason::Member | Reason::Trigger => dag.node_weight(edge.source()),
             _ => continue,
         };
         if let Some(Node::Resource(resource)) = node {

@@ -50,7 +50,8 @@ fn sources(subject: &Subject<'_>, application: &Application, project: Project<'_
         let message = format!("project `{}` refuses the repository `{url}`: nothing is synced", project.object.name);
         let lists = subject.at(project.object, &["spec", "sourceRepos"]);
         let finding = Diagnostic::error(Code::PROJECT_REFUSES, spec_at(subject, application, path), message);
-        let finding = finding.help(format!("add it to `sourceRepos` of project `{}`", project.object.name));
+        let verb = if project.denies("sourceRepos") { "permit it in" } else { "add it to" };
+        let finding = finding.help(format!("{verb} `sourceRepos` of project `{}`", project.object.name));
         found.push(finding.related(lists, "what it permits"));
     }
 }
@@ -65,8 +66,9 @@ fn destination(subject: &Subject<'_>, application: &Application, project: Projec
     let message = format!("project `{}` refuses this destination: nothing is synced", project.object.name);
     let server = if application.server.is_empty() { "name" } else { "server" };
     let value = if application.server.is_empty() { &application.cluster } else { &application.server };
+    let verb = if project.denies("destinations") { "permit in" } else { "add to" };
     let help = format!(
-        "add to `destinations` of project `{}`: `{{{server}: {value}, namespace: {}}}`",
+        "{verb} `destinations` of project `{}`: `{{{server}: {value}, namespace: {}}}`",
         project.object.name, application.namespace
     );
     let place = spec_at(subject, application, &["destination"]);
@@ -90,7 +92,7 @@ fn create_namespace(subject: &Subject<'_>, application: &Application, project: P
     let help =
         "add `{group: \"\", kind: Namespace}` to its `clusterResourceWhitelist`, or make the namespace by other means";
     let place = option_at(subject, application, OPTION);
-    let lists = subject.at(project.object, &["spec", "clusterResourceWhitelist"]);
+    let lists = project_at(subject, project, ["spec", "clusterResourceWhitelist"]);
     Some(Diagnostic::note(Code::PROJECT_REFUSES, place, message).help(help).related(lists, "what it permits"))
 }
 
@@ -111,7 +113,7 @@ fn refused(
 ) {
     let mut reasons: BTreeMap<Why<'_>, Vec<&Object>> = BTreeMap::new();
     let mut permitted: BTreeMap<&str, bool> = BTreeMap::new();
-    for object in objects {
+    for object in objects.iter().filter(|object| !is_of_argo_cd(object)) {
         let (group, kind, name) = (&*object.group, &*object.kind, &*object.name);
         if !kind_permitted(project, object) {
             let namespaced = object.namespaced;
@@ -125,6 +127,13 @@ fn refused(
         }
     }
     found.extend(reasons.iter().filter_map(|(why, objects)| finding(subject, project, why, objects)));
+}
+
+/// Rules that name an application claim the Applications and AppProjects among the manifests for it; whether it really applies them, only a tracking-id tells.
+fn is_of_argo_cd(object: &Object) -> bool {
+    let kinds = ["Application", "ApplicationSet", "AppProject"];
+    let own = kinds.iter().any(|kind| is(object, "argoproj.io", kind));
+    own && object.annotation("argocd.argoproj.io/tracking-id").is_none()
 }
 
 /// Where nothing tells whether a kind lives in namespaces, both lists must refuse it.

@@ -52,6 +52,15 @@ impl<'o> Project<'o> {
         self.list(key).is_some_and(|list| list.iter().any(|item| is_listed(item, group, kind, name, namespaced)))
     }
 
+    /// Whether a list of patterns refuses as well as permits.
+    pub fn denies(self, key: &str) -> bool {
+        let texts = |item: &'o Value| match item {
+            Value::String(text) => vec![text.as_str()],
+            item => item.as_object().into_iter().flatten().filter_map(|(_, value)| value.as_str()).collect(),
+        };
+        self.list(key).into_iter().flatten().flat_map(texts).any(|pattern| pattern.starts_with('!'))
+    }
+
     /// Whether a repository may be a source.
     pub fn source(self, url: &str) -> bool {
         let url = normalized(url);
