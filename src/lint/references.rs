@@ -35,6 +35,8 @@ pub(super) enum How {
     Store,
     /// The Service behind an APIService.
     Service,
+    /// The Service behind an Ingress whose controller makes nothing without it.
+    Backend,
     /// What it is made from: a Workflow's template, a PipelineRun's Pipeline, a Rollout's workload or services.
     Template,
     /// The queue that lets it start.
@@ -292,6 +294,7 @@ impl<'v> Walk<'v> {
                     self.push(How::Service, "".into(), "Service", namespace, name, &["spec", "service", "name"]);
                 }
             }
+            ("networking.k8s.io", "Ingress") => self.ingress(spec),
             ("argoproj.io", "Workflow") => {
                 let of = spec.get("workflowTemplateRef");
                 let cluster = of.and_then(|of| of.get("clusterScope")) == Some(&Value::Bool(true));
@@ -340,6 +343,47 @@ impl<'v> Walk<'v> {
             let of = spec.get("strategy").and_then(|all| all.get(strategy));
             let name = of.map_or("", |of| text(of, field));
             self.need(How::Template, ("", "Service"), name, &["spec", "strategy", strategy, field]);
+        }
+    }
+
+    /// Only the controllers of AWS and Google give an Ingress no address while a Service of it is missing; to others it makes no difference. Sources:
+    /// aws-load-balancer-controller `pkg/ingress` (the model of a group is built as a whole), ingress-gce `pkg/controller/translator`.
+    fn ingress(&mut self, spec: &'v Value) {
+        let class = match text(spec, "ingressClassName") {
+            "" => self.object.annotation("kubernetes.io/ingress.class").unwrap_or_default(),
+            class => class,
+        };
+        if !matches!(class, "alb" | "gce" | "gce-internal") {
+            return;
+        }
+        self.inside("spec", |walk| {
+            if let Some(backend) = spec.get("defaultBackend") {
+                walk.inside("defaultBackend", |walk| walk.backend(backend));
+            }
+            let Some(Value::Array(rules)) = spec.get("rules") else { return };
+            walk.inside("rules", |walk| {
+                walk.each(rules, |walk, rule| {
+                    let Some(Value::Array(paths)) = rule.get("http").and_then(|http| http.get("paths")) else { return };
+                    walk.inside("http", |walk| {
+                        walk.inside("paths", |walk| {
+                            walk.each(paths, |walk, path| {
+                                if let Some(backend) = path.get("backend") {
+                                    walk.inside("backend", |walk| walk.backend(backend));
+                                }
+                            });
+                        });
+                    });
+                });
+            });
+        });
+    }
+
+    fn backend(&mut self, backend: &'v Value) {
+        let name = backend.get("service").map_or("", |service| text(service, "name"));
+        // Names that stand for actions of the ALB are no Services.
+        let action = format!("alb.ingress.kubernetes.io/actions.{name}");
+        if self.object.annotation(&action).is_none() {
+            self.need(How::Backend, ("", "Service"), name, &["service", "name"]);
         }
     }
 

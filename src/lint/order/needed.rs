@@ -125,6 +125,7 @@ fn fate(view: &View<'_>, object: &Object, need: &Need<'_>) -> Fate {
         How::Store if &*object.kind == "Certificate" => waits("it stays Issuing"),
         How::Store => fails("until then it is not Ready, which Argo CD calls Degraded, and the sync fails"),
         How::Service => waits("it does not become Available"),
+        How::Backend => Fate { severity: Severity::Warning, ..waits("it gets no address") },
         How::Storage if &*object.kind == "StatefulSet" => waits("its pods and their claims stay Pending"),
         How::Storage => waits("the claim stays Pending"),
         How::Runtime => fails("KServe calls its spec invalid, which is Degraded, and the sync fails"),

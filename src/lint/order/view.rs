@@ -38,8 +38,16 @@ pub(super) struct View<'s> {
     pub placed: Vec<Placed<'s>>,
     /// Sorted by key, application, step.
     provided: Vec<(Key<'s>, Option<&'s App>, Provided<'s>)>,
-    /// The last step of each application.
-    last: BTreeMap<Option<&'s App>, Step>,
+    ends: BTreeMap<Option<&'s App>, Ends>,
+}
+
+/// The steps of an application between which its sync waits.
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    first: Step,
+    last: Step,
+    /// A hook is in the last step.
+    hooked: bool,
 }
 
 impl<'s> View<'s> {
@@ -51,7 +59,7 @@ impl<'s> View<'s> {
             argocd: ArgoCd::of(subject.platform),
             placed: Vec::new(),
             provided: Vec::with_capacity(objects.len()),
-            last: BTreeMap::new(),
+            ends: BTreeMap::new(),
         };
         for object in objects {
             let Some(phase) = object.phase().filter(|_| object.application.is_some() || !owned) else { continue };
@@ -61,10 +69,7 @@ impl<'s> View<'s> {
             }
             let step = (phase, object.wave);
             let app = object.application.as_ref();
-            let last = view.last.entry(app).or_insert(step);
-            *last = step.max(*last);
-            let ends = object.hook.phases.iter().rev().find(|phase| **phase != Phase::SyncFail);
-            *last = ends.map_or(*last, |phase| (*phase, object.wave).max(*last));
+            view.extend(object, step);
             let key = (&*object.group, &*object.kind, &*object.namespace, &*object.name);
             view.provided.push((key, app, Provided { by: object, made: false, step }));
             for (kind, name) in makes(object) {
@@ -86,9 +91,24 @@ impl<'s> View<'s> {
         alone.then_some(*first)
     }
 
-    /// Whether Argo CD waits for what it applies in a step: something comes later, in a later wave or phase.
+    fn extend(&mut self, object: &'s Object, first: Step) {
+        let phases = object.hook.phases.iter().filter(|phase| **phase != Phase::SyncFail);
+        for step in phases.map(|phase| (*phase, object.wave)) {
+            let start = Ends { first, last: step, hooked: false };
+            let ends = self.ends.entry(object.application.as_ref()).or_insert(start);
+            if step > ends.last {
+                *ends = Ends { last: step, hooked: false, ..*ends };
+            }
+            ends.first = first.min(ends.first);
+            ends.hooked |= object.hook.hook && step == ends.last;
+        }
+    }
+
+    /// Whether Argo CD waits for what it applies in a step: something comes in a later wave or phase. For the last step it waits only if there are several,
+    /// and a hook is in the last. Source: gitops-engine `pkg/sync/sync_context.go`, `Sync` (`multiStep`, and the end of the last wave).
     pub(super) fn awaited(&self, app: Option<&App>, step: Step) -> bool {
-        self.last.get(&app).is_some_and(|last| *last > step)
+        let Some(ends) = self.ends.get(&app) else { return false };
+        step < ends.last || (ends.hooked && ends.first < ends.last)
     }
 
     /// A step in words.
