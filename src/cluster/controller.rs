@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value as Json;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -110,6 +110,7 @@ pub(super) struct Controller {
     /// When the loop last looked around.
     looked: Instant,
     election: Option<(Election, watch::Receiver<bool>)>,
+    pub(super) step_down: Arc<Notify>,
     stopping: bool,
 }
 
@@ -182,6 +183,7 @@ pub async fn run(env: Env, options: Options, asks: mpsc::Receiver<Ask>, stop: wa
         would: VecDeque::new(),
         pruned: Instant::now(),
         looked: Instant::now(),
+        step_down: election.step_down(),
         election: Some((election, lease_stopped)),
         stopping: false,
     };
@@ -277,6 +279,7 @@ impl Controller {
         }
         self.swap_rules();
         self.look_at_tenure();
+        self.look_at_lease();
         if self.stale && self.may_decide() {
             self.decide();
         }

@@ -254,6 +254,12 @@ impl Kinds {
         }
     }
 
+    /// Whether a kind has been asked for and no answer has come yet, neither a list nor an error.
+    #[must_use]
+    pub fn waits_for_an_answer(&self) -> bool {
+        self.watches.values().any(|w| !w.listed && w.absent.is_none() && w.trouble.is_none())
+    }
+
     /// How each kind stands, in the order of the rulebook.
     #[must_use]
     pub fn standings(&self, ledger: &Ledger) -> Vec<Standing> {

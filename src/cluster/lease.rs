@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::env::Env;
 use super::request::Answer;
 use super::resource::Resource;
 use super::send::{self, Sent};
+
+/// A leader that steps down lets the others look at the lease so often before it does.
+const STAND_BACK_LOOKS: u32 = 3;
 
 /// Times of the election.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +88,8 @@ pub struct Election {
     observed: Option<(Json, Instant)>,
     /// The lease was made by this replica.
     made: bool,
+    /// Told when this replica cannot do a leader's work.
+    step_down: Arc<Notify>,
 }
 
 fn leases() -> Resource {
@@ -96,20 +101,44 @@ impl Election {
     #[must_use]
     pub fn new(env: Env, rulebook: &str, times: Times) -> (Election, watch::Receiver<Standing>) {
         let (standing, receiver) = watch::channel(Standing::default());
-        (Election { env, name: name(rulebook), times, standing, observed: None, made: false }, receiver)
+        (
+            Election {
+                env,
+                name: name(rulebook),
+                times,
+                standing,
+                observed: None,
+                made: false,
+                step_down: Arc::default(),
+            },
+            receiver,
+        )
+    }
+
+    /// Tells the election that another should lead: it gives the lease back and leaves others the time to take it.
+    #[must_use]
+    pub fn step_down(&self) -> Arc<Notify> {
+        self.step_down.clone()
     }
 
     /// Takes part until `stop` becomes true, then gives the lease back.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let step_down = self.step_down.clone();
         loop {
             let asked = Instant::now();
             self.step(asked).await;
             let leads = self.standing.borrow().until.is_some();
             let pause = if leads { self.times.renew } else { self.env.random.jitter(self.times.retry) };
-            tokio::select! {
+            let told = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => break,
-                () = tokio::time::sleep_until(asked + pause) => {}
+                () = step_down.notified() => true,
+                () = tokio::time::sleep_until(asked + pause) => false,
+            };
+            if told {
+                self.release().await;
+                let others = self.times.retry * STAND_BACK_LOOKS;
+                let _ = tokio::time::timeout(others, stop.wait_for(|stop| *stop)).await;
             }
         }
         self.release().await;

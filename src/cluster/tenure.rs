@@ -15,6 +15,10 @@ use crate::engine::{Ledger, Mark, State};
 /// A state that cannot be read, or not be stored, is tried again so often.
 const AGAIN_SECONDS: u64 = 5;
 
+/// A leader that has no answer to its first questions gives the lease to another after so many lengths of the lease; twice as long each
+/// time, up to the second number.
+const GIVE_UP_LEASES: (u32, u32) = (2, 64);
+
 /// How far this replica is with leading.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -48,12 +52,18 @@ pub(super) struct Tenure {
     pub(super) said: Option<String>,
     /// This process has had a state already: one that is missing now was lost.
     used: bool,
+    /// The state is there and cannot be used: so it is for every replica.
+    malformed: bool,
+    /// Since when it leads, until it has its first answers.
+    since: Option<Instant>,
+    /// How often it has given the lease up.
+    gave_up: u32,
 }
 
 impl Tenure {
     /// The next, with what outlives a tenure.
     fn next(&mut self) -> Tenure {
-        Tenure { said: self.said.take(), used: self.used, ..Tenure::default() }
+        Tenure { said: self.said.take(), used: self.used, gave_up: self.gave_up, ..Tenure::default() }
     }
 
     /// The ledger is a new one, whose changes are counted anew: what is stored is to be compared with what it holds.
@@ -83,7 +93,34 @@ impl Controller {
         } else if self.tenure.phase == Phase::Following || self.tenure.term != standing.term {
             self.tenure = Tenure { term: standing.term, ..self.tenure.next() };
             self.tenure.phase = Phase::Waiting(Instant::now());
+            self.tenure.since = Some(Instant::now());
         }
+    }
+
+    /// Whether a leader cannot do its work since answers do not come: about its state, or about a kind. What hangs for it may not hang for
+    /// another. A kind that is refused has its answer; a state that is there and cannot be used is so for every replica.
+    fn hangs(&self) -> bool {
+        (!self.tenure.is_loaded() && !self.tenure.malformed) || self.kinds.waits_for_an_answer()
+    }
+
+    fn gives_up_at(&self) -> Option<Instant> {
+        let leases = (GIVE_UP_LEASES.0 << self.tenure.gave_up.min(8)).min(GIVE_UP_LEASES.1);
+        self.tenure.since.filter(|_| self.hangs()).map(|since| since + self.options.times.lease * leases)
+    }
+
+    /// Gives the lease up if it is time for that.
+    pub(super) fn look_at_lease(&mut self) {
+        if self.tenure.since.is_some() && !self.hangs() {
+            (self.tenure.since, self.tenure.gave_up) = (None, 0);
+        }
+        if self.gives_up_at().is_none_or(|at| at > Instant::now()) {
+            return;
+        }
+        tracing::error!(
+            "this replica leads, and has no answer about the state or a kind: the lease is given to another"
+        );
+        (self.tenure.since, self.tenure.gave_up) = (None, self.tenure.gave_up + 1);
+        self.step_down.notify_one();
     }
 
     /// Begins to read the state when it is time for that. What is in flight from an earlier term ends first.
@@ -103,6 +140,10 @@ impl Controller {
 
     /// When the tenure wants to be looked at again.
     pub(super) fn tenure_look(&self) -> Option<Instant> {
+        [self.phase_look(), self.gives_up_at()].into_iter().flatten().min()
+    }
+
+    fn phase_look(&self) -> Option<Instant> {
         match self.tenure.phase {
             Phase::Waiting(at) if self.flights.is_empty() => Some(at),
             Phase::Loaded if self.wants_to_store() && !self.tenure.writing && self.has_time() => {
@@ -122,7 +163,10 @@ impl Controller {
                 let stored = self.store.found(object.as_ref());
                 self.use_state(stored);
             }
-            Err(why) => self.state_trouble(format!("the state cannot be read: {why}"), None),
+            Err(why) => {
+                self.tenure.malformed = false;
+                self.state_trouble(format!("the state cannot be read: {why}"), None);
+            }
         }
     }
 
@@ -152,6 +196,7 @@ impl Controller {
         }
         self.rebuild(ledger, now);
         (self.tenure.phase, self.tenure.trouble, self.tenure.began) = (Phase::Loaded, None, began);
+        self.tenure.malformed = false;
         self.tenure.used = true;
         self.tenure.stored = text.map(|text| (text, u64::MAX));
         self.tell_refusal();
@@ -164,6 +209,7 @@ impl Controller {
              delete the ConfigMap to make now the baseline"
         );
         self.state_trouble(message.clone(), Some("StateUnreadable"));
+        self.tenure.malformed = true;
     }
 
     /// Says what is wrong with the state, once, and tries again later.

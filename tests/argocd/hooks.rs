@@ -20,6 +20,21 @@ pub fn emit_hooks(stage: &Stage, rules: &str, manifests: &[(&str, &str)]) -> Str
     hooks
 }
 
+/// What `lint` says of these manifests.
+fn lint(stage: &Stage, name: &str, manifests: &[(&str, &str)]) -> String {
+    let folder = stage.cluster.scratch().path().join(format!("{}-{name}", stage.namespace));
+    std::fs::create_dir(&folder).unwrap();
+    for (file, text) in manifests {
+        // As Argo CD does with what names no namespace.
+        let text = text
+            .replace("metadata: {name: train}", &format!("metadata: {{name: train, namespace: {}}}", stage.namespace));
+        std::fs::write(folder.join(file), text).unwrap();
+    }
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    let output = command.args(["lint", "--format", "plain", "--manifests"]).arg(&folder).output().unwrap();
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
 /// The job is another Application's, so no health of Argo CD's tells of it: a Sync hook in the wave before the held one asks.
 #[tokio::test]
 async fn the_hook_gates_a_job_of_another_application_on_a_real_argocd() {
@@ -80,6 +95,11 @@ async fn the_presync_form_deadlocks_on_a_real_argocd() {
     );
     let presync = presync.replace("--timeout=24h", "--timeout=6s");
     let files = [("hooks.yaml", presync.as_str()), ("job.yaml", JOB), ("served.yaml", &served)];
+    // `lint` says so beforehand, of this form alone.
+    let said = lint(&stage, "presync", &files);
+    assert!(said.contains("error[TG602]") && said.contains("waits for job `train`, which comes in wave 0"), "{said}");
+    let right = lint(&stage, "sync", &[("hooks.yaml", emitted.as_str()), files[1], files[2]]);
+    assert!(!right.contains("TG602"), "{right}");
     let automated = json!({"syncPolicy": {"automated": {}, "retry": {"limit": 0}}});
     stage.application("deadlock", &files, automated).await;
     let hook = Hook::start(stage.cluster, &stage.client, &stage.namespace, None).await;

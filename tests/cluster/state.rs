@@ -1,7 +1,9 @@
 //! The state object: lost, unreadable, deleted, changed by another, refused.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use tidegate::rehearse::apiserver::Fault;
+use tidegate::rehearse::apiserver::{Fault, RequestInfo};
 
 use super::faults;
 use super::stage::{SENTENCE, Stage, seconds};
@@ -176,4 +178,46 @@ async fn rules_that_are_too_many_to_be_remembered_are_refused() {
     seconds(5).await;
     assert_eq!(stage.marks("fraud"), 1);
     replica.stop().await;
+}
+
+/// A leader whose first questions are not answered gives the lease to one whose are; alone, it takes it again, later each time.
+#[tokio::test(start_paused = true)]
+async fn a_leader_whose_first_answers_do_not_come_lets_another_lead() {
+    let hangs = |r: &RequestInfo| match (r.caller.as_str(), r.verb, r.resource.as_str()) {
+        ("a", "get", "configmaps") => Fault::Delay(Duration::from_secs(100_000)),
+        _ => Fault::None,
+    };
+    let lists = |r: &RequestInfo| match (r.caller.as_str(), r.verb, r.resource.as_str()) {
+        ("a", "list", "jobs") => Fault::Delay(Duration::from_secs(100_000)),
+        _ => Fault::None,
+    };
+    for (what, fault) in [
+        ("the state", Box::new(hangs) as Box<dyn Fn(&RequestInfo) -> Fault + Send + Sync>),
+        ("a kind", Box::new(lists)),
+    ] {
+        let stage = Stage::new();
+        faults(&stage.server, fault);
+        let a = stage.start("a", SENTENCE);
+        seconds(10).await;
+        assert_eq!(a.status().await["leader"], "a", "{what}");
+        let b = stage.start("b", SENTENCE);
+        seconds(40).await;
+        assert_eq!(b.status().await["leader"], "b", "{what}");
+        stage.succeed("train-fraud");
+        seconds(5).await;
+        assert_eq!(stage.marks("fraud"), 1, "{what}");
+        seconds(300).await;
+        assert_eq!(b.status().await["leader"], "b", "{what}: it stays");
+        b.stop().await;
+        seconds(60).await;
+        let transitions = || {
+            let lease = stage.server.get("coordination.k8s.io/v1", "Lease", "tidegate", "tidegate-default").unwrap();
+            lease["spec"]["leaseTransitions"].as_u64().unwrap()
+        };
+        let before = transitions();
+        seconds(2000).await;
+        let times = transitions() - before;
+        assert!((2..=8).contains(&times), "{what}: {times}");
+        a.kill().await;
+    }
 }
