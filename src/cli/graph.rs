@@ -1,4 +1,4 @@
-//! `graph RULES… [--manifests M]`: the order of things, as text, DOT, Mermaid or JSON.
+//! `graph RULES… [--manifests M]`: the order of things, as text, a picture (SVG, DOT, Mermaid) or JSON.
 
 use std::path::PathBuf;
 
@@ -31,6 +31,8 @@ enum GraphFormat {
     Dot,
     /// Mermaid, as GitHub and GitLab draw it
     Mermaid,
+    /// A picture for browsers and pages, without Graphviz
+    Svg,
     /// All of it, for programs; the schema is in docs/graph.md
     Json,
 }
@@ -56,6 +58,7 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
         GraphFormat::Text => graph::text(&graph, &loaded.sources),
         GraphFormat::Dot => graph::dot(&graph),
         GraphFormat::Mermaid => graph::mermaid(&graph),
+        GraphFormat::Svg => graph::svg(&graph, &loaded.sources),
         GraphFormat::Json => graph::json(&graph, &loaded.sources),
     };
     out.print(&text)?;

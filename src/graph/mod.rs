@@ -1,7 +1,7 @@
 //! The order of things: a DAG of resources, waves, gates and actions.
 //!
 //! In: a [`Rulebook`](crate::rulebook::Rulebook), and a [`Platform`](crate::manifests::Platform) of manifests if there are any. Out: a [`Graph`] (petgraph) whose edges each carry a reason and a place, the
-//! waves that `after` implies, the [`Means`] by which each block is held, findings; and the graph as text, DOT, Mermaid and JSON.
+//! waves that `after` implies, the [`Means`] by which each block is held, findings; and the graph as text, DOT, Mermaid, JSON and SVG.
 //! May not know: clusters, time (facts, engine, emit, cluster, rehearse, cli).
 //!
 //! # What an edge means
@@ -41,4 +41,4 @@ mod show;
 pub use build::build;
 pub use means::{BlockMeans, EdgeMeans, FoundHook, Means, means};
 pub use model::{About, Branch, Edge, Graph, Node, Reason, Resource, RuleNote};
-pub use show::{GRAPH_VERSION, dot, json, mermaid, text};
+pub use show::{GRAPH_VERSION, dot, json, mermaid, svg, text};
