@@ -37,8 +37,10 @@ mod order;
 mod rules;
 mod select;
 mod show;
+mod waves;
 
 pub use build::build;
 pub use means::{BlockMeans, EdgeMeans, FoundHook, Means, means};
 pub use model::{About, Branch, Edge, Graph, Node, Reason, Resource, RuleNote};
 pub use show::{GRAPH_VERSION, dot, json, mermaid, svg, text};
+pub use waves::{Move, Waves, waves};
