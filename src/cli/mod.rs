@@ -4,6 +4,7 @@
 //! `run(args, out) -> anyhow::Result<Exit>`; a new verb is such a file, a line in `Verb` and a line in `dispatch`.
 //! May know every room, and no room may know it.
 
+mod annotate;
 mod check;
 mod compile;
 mod diff;
@@ -80,6 +81,8 @@ enum Verb {
     Lint(lint::Args),
     /// Show what an edit of the rules changes in effect: actions, blocks, waves, permissions, what starts anew
     Diff(diff::Args),
+    /// Write the waves that the rules ask for into manifests, and nothing else; print them, or what would change
+    Annotate(annotate::Args),
     /// Print the rules as text for other systems: health checks for Argo CD, roles
     Emit(emit::Args),
     /// Tell the health of objects, by which line of their kind and why; or test kinds against cases
@@ -103,6 +106,7 @@ fn dispatch(verb: Verb, out: &mut Out) -> anyhow::Result<Exit> {
         Verb::Graph(args) => graph::run(&args, out),
         Verb::Lint(args) => lint::run(&args, out),
         Verb::Diff(args) => diff::run(&args, out),
+        Verb::Annotate(args) => annotate::run(&args, out),
         Verb::Emit(args) => emit::run(&args, out),
         Verb::Health(args) => health::run(&args, out),
         Verb::Rehearse(args) => rehearse::run(&args, out),

@@ -88,11 +88,16 @@ fn planned(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
 /// Reads manifests as the rules' application would.
 pub fn read_platform(paths: &[PathBuf], rulebook: &Rulebook, sources: &mut Sources) -> anyhow::Result<Platform> {
     let manifests = manifests::read(paths, sources)?;
+    Ok(platform_of(manifests, rulebook, sources))
+}
+
+/// Manifests as the rules' application would apply them.
+pub fn platform_of(manifests: manifests::Manifests, rulebook: &Rulebook, sources: &Sources) -> Platform {
     let app =
         |app: &crate::rulebook::AppName| manifests::App { namespace: app.namespace.clone(), name: app.name.clone() };
     let application = rulebook.application.as_ref().map(app);
     let defaults = Defaults { application, namespace: rulebook.namespace.clone() };
-    Ok(Platform::new(manifests, &defaults, sources))
+    Platform::new(manifests, &defaults, sources)
 }
 
 /// Reads manifests beside the rules. Also says whether there was no error in them.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Exit, Format, Out, read_rules, report, summary};
+use super::{Exit, Format, Out, Rules, read_rules, report, summary};
 use crate::diagnostic::{self, Code, Diagnostic, Severity, Sources, Span};
 use crate::rulebook::{self, Compiled, Options, Rulebook};
 use crate::syntax::tree::ScenarioDecl;
@@ -43,7 +43,12 @@ pub struct Loaded {
 /// # Errors
 /// When a file cannot be read; what is wrong with its text is in [`Compiled::diagnostics`].
 pub fn compile(paths: &[PathBuf], args: &RulebookArgs) -> anyhow::Result<Compiled> {
-    let rules = read_rules(paths)?;
+    Ok(compile_texts(read_rules(paths)?, args))
+}
+
+/// Compiles rules that are read already.
+#[must_use]
+pub fn compile_texts(rules: Rules, args: &RulebookArgs) -> Compiled {
     let mut compiled = rulebook::load(rules.files, &args.options());
     for (name, at) in rules.not_utf8 {
         compiled.rulebook = None;
@@ -56,7 +61,7 @@ pub fn compile(paths: &[PathBuf], args: &RulebookArgs) -> anyhow::Result<Compile
         compiled.diagnostics.push(diagnostic);
     }
     diagnostic::sort(&mut compiled.diagnostics);
-    Ok(compiled)
+    compiled
 }
 
 /// Reads and compiles rule files for a verb that works with rules: findings go to standard error, and errors end the verb with [`Exit::FOUND`].
@@ -69,11 +74,19 @@ pub fn load(
     format: Format,
     out: &mut Out,
 ) -> anyhow::Result<Result<Loaded, Exit>> {
-    let compiled = compile(paths, args)?;
+    Ok(load_texts(read_rules(paths)?, args, format, out))
+}
+
+/// The same for rules that are read already.
+///
+/// # Errors
+/// The exit status of the verb, when the rules do not compile.
+pub fn load_texts(rules: Rules, args: &RulebookArgs, format: Format, out: &mut Out) -> Result<Loaded, Exit> {
+    let compiled = compile_texts(rules, args);
     say(&compiled.sources, &compiled.diagnostics, format, out);
-    let Some(rulebook) = compiled.rulebook else { return Ok(Err(Exit::FOUND)) };
+    let Some(rulebook) = compiled.rulebook else { return Err(Exit::FOUND) };
     let Compiled { sources, scenarios, .. } = compiled;
-    Ok(Ok(Loaded { sources, rulebook: Arc::new(rulebook), scenarios }))
+    Ok(Loaded { sources, rulebook: Arc::new(rulebook), scenarios })
 }
 
 /// Findings beside a verb's own output: to standard error, with their count. `json` says them in the plain form, since standard output is the program's.

@@ -82,6 +82,7 @@ codes! {
     403 DUPLICATE_OBJECT "duplicate-object" "two documents are the same object"
     404 ANNOTATION "annotation" "an annotation that Argo CD does not read as it was meant"
     405 ALLOW "allow" "a `# tidegate: allow` comment that silences nothing"
+    406 EDIT "edit" "a document that `annotate` leaves as it is, since it cannot be edited safely"
     420 ARGOCD_KEY "argocd-key" "a key of argocd-cm that costs all health checks of Argo CD, or one that counts instead of another"
     500 SCENARIO "scenario" "a scenario that cannot be played as it is written"
     601 TOO_EARLY "too-early" "a resource is applied in an earlier wave than what it needs"

@@ -1,7 +1,7 @@
 //! What the emitters share about YAML.
 
 /// A YAML scalar: plain where nothing can read it as something else.
-pub(super) fn scalar(text: &str) -> String {
+pub fn scalar(text: &str) -> String {
     let plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "-./".contains(c))
         && !matches!(

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 /// `argocd.argoproj.io/sync-wave`
-pub(super) const SYNC_WAVE: &str = "argocd.argoproj.io/sync-wave";
+pub const SYNC_WAVE: &str = "argocd.argoproj.io/sync-wave";
 /// `argocd.argoproj.io/hook`
 pub(super) const HOOK: &str = "argocd.argoproj.io/hook";
 const HOOK_DELETE_POLICY: &str = "argocd.argoproj.io/hook-delete-policy";

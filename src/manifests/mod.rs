@@ -19,7 +19,7 @@ mod wait_hook;
 mod yaml;
 
 pub use application::{Application, Automated, IgnoreDifference};
-pub use argocd::{DeletePolicy, HookRead, Phase, WaveRead, delete_policies, read_hook, read_wave};
+pub use argocd::{DeletePolicy, HookRead, Phase, SYNC_WAVE, WaveRead, delete_policies, read_hook, read_wave};
 pub use argocd_cm::{KeyProblem, argocd_cr_problems, argocd_key_problems};
 pub use document::{Document, Manifests, read_text};
 pub use edit::{DocumentEdit, EditError, Edited, WriteError, edit, write};

@@ -84,6 +84,19 @@ impl Object {
         self.annotation_places.get(key).copied().unwrap_or(self.place)
     }
 
+    /// Gives it a wave, as if its annotation said so; its places stay those of the text.
+    pub fn set_wave(&mut self, wave: i64) {
+        (self.wave, self.wave_given) = (wave, true);
+        let Some(metadata) = self.value.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+        let annotations = metadata.entry("annotations").or_insert(Value::Null);
+        if annotations.is_null() {
+            *annotations = Value::Object(serde_json::Map::new());
+        }
+        if let Some(annotations) = annotations.as_object_mut() {
+            annotations.insert(argocd::SYNC_WAVE.to_owned(), Value::from(wave.to_string()));
+        }
+    }
+
     /// The first phase in which it is applied; none for what a sync never applies.
     #[must_use]
     pub fn phase(&self) -> Option<Phase> {

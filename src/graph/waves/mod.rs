@@ -41,7 +41,7 @@ pub struct Move {
 /// The waves of some manifests against an order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Waves {
-    /// What changes, sorted by object.
+    /// What changes, by application, new wave and object.
     pub moves: Vec<Move>,
     /// Objects that the order is about and that stay in the wave that their manifests carry.
     pub kept: usize,
@@ -86,7 +86,7 @@ pub fn waves(rulebook: &Rulebook, platform: &Platform, graph: &Graph) -> Waves {
             places: because.into_iter().map(|(_, place)| place).collect(),
         });
     }
-    waves.moves.sort_by(|a, b| a.resource.cmp(&b.resource));
+    waves.moves.sort_by(|a, b| (&a.application, a.to, &a.resource).cmp(&(&b.application, b.to, &b.resource)));
     waves.diagnostics = selections(rulebook, platform, &waves.moves);
     waves
 }
