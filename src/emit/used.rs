@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::rulebook::{Action, KindIx, ObjectRef, Rule, Rulebook, Verb};
+use crate::rulebook::{Action, HealthRule, KindIx, ObjectRef, Rule, Rulebook, Verb};
 
 /// The kinds whose health matters to waves: those that conditions ask about, models, order, reports. What is only written to is not
 /// among them.
@@ -13,8 +13,12 @@ pub fn kinds_read(rulebook: &Rulebook) -> BTreeSet<KindIx> {
         kinds.extend(rule.terms.iter().map(|term| term.source.kind));
     }
     for after in &rulebook.afters {
-        kinds.insert(after.subject.kind);
-        kinds.extend(after.after.iter().map(|(object, _)| object.kind));
+        let objects = after.after.iter().map(|(object, _)| object.kind).chain([after.subject.kind]);
+        // A built-in kind without health of its own, such as a Secret, is done once it is applied.
+        let told = |kind: &KindIx| {
+            rulebook.kind(*kind).is_some_and(|k| !k.builtin || matches!(k.health, HealthRule::Lines(_)))
+        };
+        kinds.extend(objects.filter(told));
     }
     for model in &rulebook.models {
         kinds.extend(model.steps.iter().map(|(_, object)| object.kind));

@@ -31,7 +31,7 @@ pub use print::{Look, as_json, as_text};
 pub use timeline::{Entry, Timeline, Who, span};
 
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::rulebook::{Compiled, LIBRARY, Options, Rulebook};
+use crate::rulebook::{Compiled, Options, Rulebook};
 
 /// What is rehearsed.
 #[derive(Clone, Debug, Default)]
@@ -84,7 +84,7 @@ pub fn check(compiled: &mut Compiled, options: &Options) {
 
 fn rules_of(compiled: &Compiled, rulebook: std::sync::Arc<Rulebook>, options: &Options) -> script::Rules {
     // The user's files come before the library.
-    let own = compiled.sources.iter().count().saturating_sub(LIBRARY.len());
+    let own = compiled.sources.iter().count().saturating_sub(compiled.sources.shared().count());
     let texts = compiled.sources.iter().take(own).map(|(_, source)| (source.name.to_string(), source.text.to_string()));
     script::Rules { rulebook, texts: texts.collect(), options: options.clone() }
 }

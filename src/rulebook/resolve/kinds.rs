@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::context::Resolver;
-use super::names;
+use super::{library, names};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::expr::{Lets, Program, Template};
 use crate::rulebook::{HealthLine, HealthRule, Kind};
@@ -55,6 +55,9 @@ impl Resolver<'_> {
             self.kinds.push(kind);
         }
         self.shorts = super::shorts(&self.kinds);
+        if let Some(ns) = self.shorts.get(library::NS).copied() {
+            self.shorts.insert(Arc::from(library::NAMESPACE), ns);
+        }
     }
 
     fn check_type(&mut self, decl: &KindDecl, chosen: &BTreeMap<&str, (&KindDecl, bool)>) {

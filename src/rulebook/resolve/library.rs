@@ -1,10 +1,12 @@
 //! The built-in library: the files of `rules/`, which hold one kind each, named after the file.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::LazyLock;
 
 use crate::diagnostic::{Diagnostic, FileId, Source, Sources};
 use crate::syntax::{self, tree};
+use tree::Statement;
 
 /// Name and text of each file, by name.
 macro_rules! files {
@@ -62,13 +64,20 @@ pub const LIBRARY: &[(&str, &str)] = files! {
     "workload"
 };
 
+/// The kinds that `after` knows without a declaration.
+const ORDER: (&str, &str) = ("rules/order/kubernetes.tide", include_str!("../../../rules/order/kubernetes.tide"));
+
+/// The word for namespaces, and the one that people expect, which CEL reserves.
+pub(super) const NS: &str = "ns";
+pub(super) const NAMESPACE: &str = "namespace";
+
 /// Most threads that parse the library.
 const THREADS_MAX: usize = 4;
 
 /// The library's texts, which all compilations share.
 static TEXTS: LazyLock<Vec<Source>> = LazyLock::new(|| {
     let source = |(name, text): &(&'static str, &'static str)| Source { name: (*name).into(), text: (*text).into() };
-    LIBRARY.iter().map(source).collect()
+    LIBRARY.iter().chain([&ORDER]).map(source).collect()
 });
 
 /// The library is parsed once a process, when the first rules are loaded.
@@ -78,6 +87,8 @@ static PARSED: LazyLock<Parsed> = LazyLock::new(parse);
 pub(super) struct Parsed {
     /// One tree a file, in order.
     pub trees: Vec<tree::File>,
+    /// The kinds that `after` alone knows.
+    pub order: Option<tree::File>,
     /// What is wrong with them; nothing, unless a file of the library was just broken.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -101,7 +112,7 @@ fn parse() -> Parsed {
     let part = |ids: &[FileId]| {
         let mut diagnostics = Vec::new();
         let trees = ids.iter().map(|id| syntax::parse(&sources, *id, &mut diagnostics)).collect();
-        Parsed { trees, diagnostics }
+        Parsed { trees, order: None, diagnostics }
     };
     let mut parts = ids.chunks(ids.len().div_ceil(threads).max(1));
     std::thread::scope(|scope| {
@@ -115,6 +126,36 @@ fn parse() -> Parsed {
             all.trees.extend(found.trees);
             all.diagnostics.extend(found.diagnostics);
         }
+        // The last of the texts.
+        all.order = all.trees.pop();
         all
     })
+}
+
+/// The kinds that `after` alone knows, as far as statements of these files name them and declare none of that word or type.
+pub(super) fn ordered(files: &[tree::File]) -> Vec<&'static tree::KindDecl> {
+    let statements = || files.iter().flat_map(|file| &file.statements);
+    let named: BTreeSet<&str> = statements()
+        .filter_map(|statement| match statement {
+            Statement::After(after) => Some(after),
+            _ => None,
+        })
+        .flat_map(|after| after.after.iter().chain([&after.subject]).map(|target| target.kind.node.as_str()))
+        .collect();
+    let order = PARSED.order.iter().flat_map(|file| &file.statements);
+    let kinds = order.filter_map(|statement| match statement {
+        Statement::Kind(kind) => Some(&**kind),
+        _ => None,
+    });
+    let declared = |kind: &tree::KindDecl| {
+        statements().any(|statement| match statement {
+            Statement::Kind(own) => {
+                own.short.node == kind.short.node
+                    || (own.group.node == kind.group.node && own.kind.node == kind.kind.node)
+            }
+            _ => false,
+        })
+    };
+    let wanted = |short: &str| named.contains(short) || (short == NS && named.contains(NAMESPACE));
+    kinds.filter(|kind| wanted(&kind.short.node) && !declared(kind)).collect()
 }

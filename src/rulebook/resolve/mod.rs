@@ -78,7 +78,8 @@ pub fn load(files: impl IntoIterator<Item = (String, String)>, options: &Options
     let mut diagnostics = library.diagnostics.clone();
     let mut parse = |id: &FileId| syntax::parse(&sources, *id, &mut diagnostics);
     let mut trees: Vec<tree::File> = ids.iter().map(&mut parse).collect();
-    let rulebook = resolve(&trees, &library.trees, options, &sources, &mut diagnostics);
+    let order = library::ordered(&trees);
+    let rulebook = resolve_over(&trees, (&library.trees, &order), options, &sources, &mut diagnostics);
     settle(&mut diagnostics);
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let mut scenarios = Vec::new();
@@ -163,11 +164,23 @@ pub fn resolve(
     sources: &Sources,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Rulebook> {
+    resolve_over(files, (library, &[]), options, sources, diagnostics)
+}
+
+/// The same with further built-in kinds.
+fn resolve_over(
+    files: &[tree::File],
+    (library, more): (&[tree::File], &[&tree::KindDecl]),
+    options: &Options,
+    sources: &Sources,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Rulebook> {
     let home = Home { namespace: Arc::from("default"), declared: false, application: None };
     let mut resolver = Resolver::new(home, diagnostics);
     let nowhere = Span { file: FileId(0), start: 0, end: 0 };
     let default = resolver.default_home(options, nowhere);
-    resolver.declare_kinds(&kind_decls(library), &kind_decls(files));
+    let builtin: Vec<&tree::KindDecl> = kind_decls(library).into_iter().chain(more.iter().copied()).collect();
+    resolver.declare_kinds(&builtin, &kind_decls(files));
     let homes: Vec<Home> = files.iter().map(|file| resolver.home_of(file, &default)).collect();
     let models = resolver.all_models(files, &homes);
     let mut found = Found::default();
