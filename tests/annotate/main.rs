@@ -10,5 +10,12 @@
     missing_docs
 )]
 
+#[path = "../support/program.rs"]
+#[allow(dead_code, reason = "each test binary uses its own part of this")]
+mod program;
+
 mod cases;
 mod corpus;
+mod krm;
+mod run;
+mod verb;
