@@ -88,7 +88,6 @@ pub(super) struct Cx<'t> {
     /// Variables of the script itself, outside of all macros.
     root_names: BTreeSet<String>,
     names: BTreeSet<String>,
-    pub helpers: BTreeSet<&'static str>,
     /// Functions that need open libraries, with the place of one use.
     pub open_libs: BTreeMap<&'static str, Span>,
     pub diagnostics: Vec<Diagnostic>,
@@ -114,7 +113,6 @@ impl<'t> Cx<'t> {
             table_names: BTreeSet::from(["obj".to_owned()]),
             root_names: BTreeSet::new(),
             names,
-            helpers: BTreeSet::new(),
             open_libs: BTreeMap::new(),
             diagnostics: Vec::new(),
         }
@@ -129,8 +127,7 @@ impl<'t> Cx<'t> {
     }
 
     /// A call of a helper, which the script will then bring along.
-    pub(super) fn helper(&mut self, name: &'static str, args: Vec<L>) -> L {
-        self.helpers.insert(name);
+    pub(super) fn helper(&self, name: &'static str, args: Vec<L>) -> L {
         L::call(name, args)
     }
 

@@ -225,7 +225,8 @@ impl Cx<'_> {
         if sign == "+" && !a.ty.is_number() && !b.ty.is_number() {
             let (a, b) = (self.total(a), self.total(b));
             let ty = if a.ty == Ty::List || b.ty == Ty::List { Ty::List } else { Ty::Dyn };
-            let call = self.helper("add", vec![a.lua.clone(), b.lua.clone()]);
+            let add = if a.ty == Ty::List && b.ty == Ty::List { "both" } else { "add" };
+            let call = self.helper(add, vec![a.lua.clone(), b.lua.clone()]);
             return Some(Val::maybe(call, ty, a.absent, a.hint));
         }
         if (a.ty == Ty::Double) != (b.ty == Ty::Double) {
@@ -259,7 +260,13 @@ impl Cx<'_> {
             (MacroOp::Map, [test, result]) => (Some(test), Some(result)),
             _ => return self.refuse(e.span, "this macro has no Lua", ""),
         };
-        if let Some(test) = test {
+        if let Some(test) = test
+            && let Some(fields) = texts_of(test, &name.node)
+        {
+            let fields = fields.into_iter().flat_map(|(field, text)| [L::string(field), L::string(text)]);
+            let lua = self.helper("where", std::iter::once(list.lua.clone()).chain(fields).collect());
+            list = Val::maybe(lua, Ty::List, list.absent, list.hint);
+        } else if let Some(test) = test {
             let of = element(test, &name.node);
             let test = self.three_valued(name, test, of)?;
             let lua = self.helper(of.helper("filter", "filter_in"), vec![list.lua.clone(), test]);
@@ -299,6 +306,23 @@ fn concat(a: L, b: L) -> L {
     match a {
         L::Op("..", x, y) => L::op("..", *x, concat(*y, b)),
         a => L::op("..", a, b),
+    }
+}
+
+/// Of a test that one field of a variable is a text, or one and another one: these fields and texts.
+fn texts_of<'e>(test: &'e Expr, var: &str) -> Option<Vec<(&'e str, &'e str)>> {
+    let one = |e: &'e Expr| {
+        let ExprNode::Binary(BinaryOp::Eq, a, b) = &e.node else { return None };
+        let (field, text) = match (&a.node, &b.node) {
+            (field, ExprNode::String(text)) | (ExprNode::String(text), field) => (field, text.as_str()),
+            _ => return None,
+        };
+        let ExprNode::Select(base, name) = field else { return None };
+        matches!(&base.node, ExprNode::Ident(of) if of == var).then_some((name.node.as_str(), text))
+    };
+    match &test.node {
+        ExprNode::Binary(BinaryOp::And, a, b) => Some(vec![one(a)?, one(b)?]),
+        _ => Some(vec![one(test)?]),
     }
 }
 

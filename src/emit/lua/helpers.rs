@@ -24,8 +24,7 @@ const HELPERS: &[Helper] = &[
         uses: &[],
         text: r#"-- v, or a table without fields where v is none
 local function fields(v)
-  if type(v) == "table" then return v end
-  return {}
+  return type(v) == "table" and v or {}
 end
 "#,
     },
@@ -83,6 +82,26 @@ local function exists_one(v, test)
     if holds then count = count + 1 end
   end
   return count == 1
+end
+"#,
+    },
+    Helper {
+        name: "where",
+        uses: &["fields"],
+        text: r#"-- the elements of a list whose field a is x, and whose field b is y if there is a b; nil where that cannot be told
+local function where(v, a, x, b, y)
+  if type(v) ~= "table" or v[1] == nil and next(v) ~= nil then return nil end
+  local kept = {}
+  for _, item in ipairs(v) do
+    item = fields(item)
+    local p, q = item[a], item[b]
+    if p == x and q == y then
+      kept[#kept + 1] = item
+    elseif (p == nil or p == x) and (q == nil or q == y) then
+      return nil
+    end
+  end
+  return kept
 end
 "#,
     },
@@ -257,9 +276,8 @@ end
         text: r#"-- a < b, for two numbers, strings or bools
 local function less(a, b)
   local kind = type(a)
-  if kind ~= type(b) then return false end
-  if kind == "boolean" then return not a and b end
-  return (kind == "number" or kind == "string") and a < b
+  return kind == type(b)
+    and (kind == "boolean" and not a and b or (kind == "number" or kind == "string") and a < b)
 end
 "#,
     },
@@ -269,9 +287,8 @@ end
         text: r#"-- a <= b, for two numbers, strings or bools
 local function at_most(a, b)
   local kind = type(a)
-  if kind ~= type(b) then return false end
-  if kind == "boolean" then return not a or b end
-  return (kind == "number" or kind == "string") and a <= b
+  return kind == type(b)
+    and (kind == "boolean" and (not a or b) or (kind == "number" or kind == "string") and a <= b)
 end
 "#,
     },
@@ -288,6 +305,19 @@ local function add(a, b)
   for _, item in ipairs(a) do both[#both + 1] = item end
   for _, item in ipairs(b) do both[#both + 1] = item end
   return both
+end
+"#,
+    },
+    Helper {
+        name: "both",
+        uses: &[],
+        text: r#"-- the elements of two lists in a row; nil where one is none
+local function both(a, b)
+  if a == nil or b == nil then return nil end
+  local list = {}
+  for _, item in ipairs(a) do list[#list + 1] = item end
+  for _, item in ipairs(b) do list[#list + 1] = item end
+  return list
 end
 "#,
     },
@@ -367,8 +397,7 @@ end
         uses: &[],
         text: r#"-- v in a message; path is what it was read from, where it is no text
 local function text(v, path)
-  if v == nil or type(v) == "table" then return "<absent: " .. path .. ">" end
-  return tostring(v)
+  return v ~= nil and type(v) ~= "table" and tostring(v) or "<absent: " .. path .. ">"
 end
 "#,
     },

@@ -31,7 +31,7 @@ pub(super) fn is_used(statements: &[S], name: &str) -> bool {
     count_all(statements, name) > 0
 }
 
-fn count_all(statements: &[S], name: &str) -> usize {
+pub(super) fn count_all(statements: &[S], name: &str) -> usize {
     let mut count = 0;
     for statement in statements {
         each(&mut statement.clone(), &mut |e| count += uses(e, name));
@@ -45,7 +45,7 @@ fn uses(e: &L, name: &str) -> usize {
     count
 }
 
-fn replace(e: &mut L, name: &str, value: &L) {
+pub(super) fn replace(e: &mut L, name: &str, value: &L) {
     if matches!(e, L::Name(n) if n == name) {
         *e = value.clone();
     } else {
@@ -54,7 +54,7 @@ fn replace(e: &mut L, name: &str, value: &L) {
 }
 
 /// The expressions of a statement.
-fn each(statement: &mut S, f: &mut dyn FnMut(&mut L)) {
+pub(super) fn each(statement: &mut S, f: &mut dyn FnMut(&mut L)) {
     match statement {
         S::Local(_, value) => value.iter_mut().for_each(f),
         S::Set(a, b) => {
@@ -73,7 +73,7 @@ fn each(statement: &mut S, f: &mut dyn FnMut(&mut L)) {
 }
 
 /// The expressions right below one, those in functions included.
-fn children(e: &mut L, f: &mut dyn FnMut(&mut L)) {
+pub(super) fn children(e: &mut L, f: &mut dyn FnMut(&mut L)) {
     match e {
         L::Nil | L::True | L::False | L::Num(_) | L::Str(_) | L::Name(_) => {}
         L::Dot(a, _) | L::Not(a) | L::Neg(a) | L::Len(a) => f(a),

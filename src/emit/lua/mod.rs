@@ -9,7 +9,8 @@
 //! numbers above 2^53. A message is not cut at the engine's limit.
 //!
 //! The way: `expr`, `access`, `calls`, `strings`, `truth` make values (`value`) and conditions of expressions, with what they need noted in `cx`;
-//! `code` is the Lua in between, `print` its layout, `helpers` the functions that a script may bring along, `kstatus` the script of a
+//! `code` is the Lua in between, `print` its layout, `known` what need
+//! not be asked twice, `helpers` the functions that a script may bring along, `kstatus` the script of a
 //! kind without lines.
 
 mod access;
@@ -20,6 +21,7 @@ mod expr;
 mod helpers;
 mod helpers_text;
 mod inline;
+mod known;
 mod kstatus;
 mod print;
 mod strings;
@@ -71,9 +73,10 @@ pub fn script(kind: &KindDecl) -> Result<Script, Vec<Diagnostic>> {
         crate::diagnostic::sort(&mut diagnostics);
         return Err(diagnostics);
     }
-    helpers::print(&cx.helpers, &mut text);
     let root = cx.blocks.pop().unwrap_or_default();
-    print::block(&laid_out(root, steps), 0, &mut text);
+    let script = known::simplified(laid_out(root, steps));
+    helpers::print(&known::used(&script), &mut text);
+    print::block(&script, 0, &mut text);
     Ok(Script { text, open_libs: cx.open_libs.into_keys().collect() })
 }
 
