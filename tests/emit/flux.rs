@@ -256,6 +256,83 @@ fn which_kinds_are_emitted() {
     assert_eq!(emitted("kind job = batch/v1 Job (jobs) runs to completion { healthy \"\" otherwise }\n"), ["Job"]);
 }
 
+/// What the page says of Flux, by Flux's own evaluator: lines, objects, and what comes out; `!` is an error, for which Flux waits.
+#[test]
+fn what_flux_makes_of_odd_objects() {
+    let oracle = match Oracle::find() {
+        Ok(oracle) => oracle,
+        Err(need) => return skip::skipped("flux::what_flux_makes_of_odd_objects", &need),
+    };
+    let failed = "degraded \"\" when self.status.phase == \"Failed\"\n  healthy \"\" otherwise";
+    let cases = [
+        (failed, "status: {phase: Failed}", "Failed"),
+        (failed, "status: {}", "Current"),
+        // A field at the top that is absent is an unknown variable.
+        (failed, "spec: {}", "!no such attribute(s): status.phase"),
+        (failed, "status: {phase: null}", "Current"),
+        (failed, "status: {phase: 5}", "Current"),
+        (failed, "status: [1]", "!unsupported index type 'string' in list"),
+        (failed, "{metadata: {generation: 3}, status: {observedGeneration: 2, phase: Failed}}", "InProgress"),
+        (failed, "{metadata: {generation: 2}, status: {observedGeneration: 2, phase: Failed}}", "Failed"),
+        (failed, "{metadata: {deletionTimestamp: '2026-03-01T08:00:00Z'}, status: {phase: Failed}}", "InProgress"),
+        // Whole numbers beyond what Lua tells apart.
+        (
+            "healthy \"\" when self.status.a == self.status.b\n  progressing \"\" otherwise",
+            "status: {a: 9007199254740993, b: 9007199254740992}",
+            "InProgress",
+        ),
+        (
+            "healthy \"\" when self.status.a == self.status.b\n  progressing \"\" otherwise",
+            "status: {a: 9007199254740993, b: 9007199254740993}",
+            "Current",
+        ),
+        ("healthy \"\" when has(self.status)\n  progressing \"\" otherwise", "status: {}", "Current"),
+        (
+            "healthy \"\" when has(self.status)\n  progressing \"\" otherwise",
+            "spec: {}",
+            "!no such attribute(s): status",
+        ),
+        (
+            "healthy \"\" when self.status.conditions.exists(c, c.type == \"Ready\" && c.status == \"True\")\n  progressing \"\" otherwise",
+            "status: {conditions: [{status: 'True'}]}",
+            "!no such key: type",
+        ),
+        // What an expression cannot read is asked for before.
+        ("healthy \"\" when int(self.status.n) == 7\n  suspended \"\" otherwise", "status: {n: '7'}", "Current"),
+        ("healthy \"\" when int(self.status.n) == 7\n  suspended \"\" otherwise", "status: {n: 7}", "Current"),
+        ("healthy \"\" when int(self.status.n) == 7\n  degraded \"\" otherwise", "status: {n: 7a9c}", "Failed"),
+        ("healthy \"\" when self.status.l[0] == \"a\"\n  degraded \"\" otherwise", "status: {l: []}", "Failed"),
+        ("healthy \"\" when 6 / self.status.n == 2\n  degraded \"\" otherwise", "status: {n: 0}", "Failed"),
+        ("unknown \"\" when self.status.x\n  healthy \"\" otherwise", "status: {x: true}", "InProgress"),
+    ];
+    let questions = cases.map(|(lines, object, _)| {
+        let text = format!("kind k = example.org/v1 K (ks) {{\n  {lines}\n}}\n");
+        let Check { in_progress, failed, current, .. } = check(&kinds(&text).unwrap()[0]).unwrap().unwrap();
+        let exprs = json!({"inProgress": in_progress, "failed": failed.unwrap_or_default(), "current": current});
+        let mut object: Json = serde_yaml::from_str(object).unwrap();
+        object.as_object_mut().unwrap().entry("metadata").or_insert_with(|| json!({}));
+        json!({"flux": exprs, "object": object})
+    });
+    for ((lines, object, wanted), answer) in cases.iter().zip(oracle.ask(questions)) {
+        let found = answer["status"].as_str().map_or_else(
+            || answer["error"].as_str().and_then(|e| e.rsplit_once("': ")).map(|(_, end)| format!("!{end}")),
+            |status| Some(status.to_owned()),
+        );
+        assert_eq!(found.as_deref(), Some(*wanted), "{lines}\n{object}\n{answer}");
+    }
+}
+
+/// The page shows what is emitted.
+#[test]
+fn the_page_shows_what_is_emitted() {
+    let page = include_str!("../../docs/flux.md");
+    let text = text(RULES, &Options::default());
+    let notebook = text.split("    # notebook\n").nth(1).unwrap();
+    for line in notebook.lines() {
+        assert!(page.contains(&format!("    {line}\n")), "{line}");
+    }
+}
+
 /// Kinds of expressions made at random, in Flux's own evaluator: what the rules say, or an error; no error where only a field is absent.
 #[test]
 fn random_expressions_agree() {
