@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, FileId, Sources, Span};
 use crate::graph::Graph;
-use crate::manifests::{self, App, Object, Phase, Platform};
+use crate::manifests::{self, Object, Phase, Platform};
 use crate::rulebook::Rulebook;
 
 /// Manifests, the rules about them (perhaps none but the built-in kinds), and the graph of both.
@@ -40,20 +40,6 @@ impl<'s> Subject<'s> {
     /// The place of an annotation, else of the document's beginning.
     pub(super) fn annotation(&self, object: &Object, key: &str) -> Span {
         object.annotation_places.get(key).copied().unwrap_or(Span { end: object.place.start, ..object.place })
-    }
-
-    /// The objects of each application (none: nothing tells) that a sync applies, in order of their steps.
-    pub(super) fn applications(&self) -> BTreeMap<Option<&'s App>, Vec<(Step, &'s Object)>> {
-        let mut applications: BTreeMap<Option<&App>, Vec<(Step, &Object)>> = BTreeMap::new();
-        for object in &self.platform.objects {
-            if let Some(phase) = object.phase() {
-                applications.entry(object.application.as_ref()).or_default().push(((phase, object.wave), object));
-            }
-        }
-        for objects in applications.values_mut() {
-            objects.sort_by_key(|(step, _)| *step);
-        }
-        applications
     }
 
     /// As a rule would name it: `notebook train`, `StorageClass fast`.

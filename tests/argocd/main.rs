@@ -19,6 +19,7 @@ mod health;
 mod hooks;
 mod reopened;
 mod stage;
+mod waves;
 
 use support::{Parts, Shared};
 

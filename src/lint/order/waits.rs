@@ -279,7 +279,7 @@ fn waited(words: &[String], goes_on: bool) -> Vec<Waited> {
     let loops = matches!(before.first(), Some(&"until")) || before.starts_with(&["while", "!"]);
     let plain =
         before.iter().all(|word| matches!(*word, "exec" | "do" | "then" | "else" | "{" | "time") || timeout(word));
-    if (!plain && !loops) || (goes_on && !loops) {
+    if !loops && (!plain || goes_on) {
         return Vec::new();
     }
     let (positional, flags) = arguments(rest);
