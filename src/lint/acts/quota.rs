@@ -55,7 +55,7 @@ fn others(subject: &Subject<'_>, target: &Object, rolled: &Pods<'_>, resource: &
     for object in here {
         let itself = std::ptr::eq(object, target);
         let idle = object.value.pointer("/spec/predictor/minReplicas").and_then(Value::as_u64) == Some(0);
-        for pods in pods::of(object).iter().filter(|pods| !idle && !(itself && pods.component == rolled.component)) {
+        for pods in pods::of(object).iter().filter(|pods| !(idle || itself && pods.component == rolled.component)) {
             let each: BTreeMap<&str, u64> = pods.gpus();
             sum = sum.saturating_add(each.get(resource).copied().unwrap_or_default().saturating_mul(pods.replicas));
         }
