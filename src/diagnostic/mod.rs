@@ -10,7 +10,7 @@ pub mod suggest;
 pub use codes::{CODES, Code, CodeInfo};
 pub use plain::{plain_line, plain_text};
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A file's place in [`Sources`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +51,22 @@ pub struct Source {
     pub name: Arc<str>,
     /// The text, UTF-8.
     pub text: Arc<str>,
+    /// The first byte of each line, once it was asked for: a text with a thousand findings is not counted through a thousand times.
+    lines: OnceLock<Vec<u32>>,
+}
+
+impl Source {
+    /// A text and what it is called.
+    pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
+        Source { name: name.into(), text: text.into(), lines: OnceLock::new() }
+    }
+
+    fn lines(&self) -> &[u32] {
+        self.lines.get_or_init(|| {
+            let ends = self.text.bytes().zip(1..).filter(|(byte, _)| *byte == b'\n').map(|(_, next)| next);
+            std::iter::once(0).chain(ends).collect()
+        })
+    }
 }
 
 /// The id of the first shared text: far above what a compilation has of its own.
@@ -67,7 +83,7 @@ impl Sources {
     /// Adds a text.
     pub fn add(&mut self, name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> FileId {
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
-        self.files.push(Source { name: name.into(), text: text.into() });
+        self.files.push(Source::new(name, text));
         id
     }
 
@@ -105,10 +121,12 @@ impl Sources {
     /// Line and column (both from 1; columns in characters) of a span's start.
     #[must_use]
     pub fn position(&self, span: Span) -> (usize, usize) {
-        let text = self.get(span.file).map_or("", |s| &s.text);
-        let before = text.get(..span.start as usize).unwrap_or(text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        let Some(source) = self.get(span.file) else { return (1, 1) };
+        let start = span.start.min(u32::try_from(source.text.len()).unwrap_or(u32::MAX));
+        let lines = source.lines();
+        let line = lines.partition_point(|first| *first <= start);
+        let first = line.checked_sub(1).and_then(|at| lines.get(at)).copied().unwrap_or_default();
+        let column = source.text.get(first as usize..start as usize).unwrap_or_default().chars().count() + 1;
         (line, column)
     }
 

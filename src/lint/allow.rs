@@ -34,6 +34,7 @@ impl Allows {
     #[must_use]
     pub fn read(sources: &Sources, rule_files: &[FileId], platform: Option<&Platform>) -> Self {
         let mut allows = Vec::new();
+        let mut places = None;
         for (file, source) in sources.iter() {
             if !source.text.contains(WORDS) {
                 continue;
@@ -42,7 +43,8 @@ impl Allows {
             for (start, line) in comments(&source.text) {
                 let mut allow = read(line, rules, place(file, start, line.len()));
                 if !rules {
-                    allow.document = Some(document(allow.place, &source.text, platform));
+                    let places = places.get_or_insert_with(|| Places::of(platform));
+                    allow.document = Some(document(allow.place, &source.text, places));
                 }
                 allows.push(allow);
             }
@@ -59,9 +61,13 @@ pub fn allowed(
     platform: Option<&Platform>,
     rulebook: &Rulebook,
 ) -> Vec<Diagnostic> {
+    if allows.allows.is_empty() {
+        return found;
+    }
+    let places = Places::of(platform);
     let mut left = Vec::with_capacity(found.len());
     for finding in found {
-        let object = platform.and_then(|platform| object_at(platform, finding.span));
+        let object = places.at(finding.span);
         let silenced = allows.allows.iter_mut().filter(|allow| allow.covers(&finding, object, rulebook));
         if silenced.map(|allow| allow.used = true).count() == 0 || finding.code == Code::YAML {
             left.push(finding);
@@ -131,19 +137,35 @@ fn place(file: FileId, start: usize, length: usize) -> Span {
 }
 
 /// The document that a comment stands in, or the next one; from the comment to the end of that document.
-fn document(comment: Span, text: &str, platform: Option<&Platform>) -> Span {
-    let objects = platform.iter().flat_map(|platform| &platform.objects).filter(|o| o.place.file == comment.file);
-    let after = objects.map(|object| object.place).filter(|place| place.end > comment.start);
+fn document(comment: Span, text: &str, places: &Places<'_>) -> Span {
     let end = u32::try_from(text.len()).unwrap_or(u32::MAX);
-    let found = after.min_by_key(|place| place.start).unwrap_or(Span { end, ..comment });
+    let found = places.ending_after(comment).map_or(Span { end, ..comment }, |object| object.place);
     Span { start: found.start.min(comment.start), ..found }
 }
 
-fn object_at(platform: &Platform, place: Span) -> Option<&Object> {
-    let here = |object: &&Object| {
-        object.place.file == place.file && (object.place.start..=object.place.end).contains(&place.start)
-    };
-    platform.objects.iter().filter(here).max_by_key(|object| object.place.start)
+/// The objects of manifests in the order of their places. Places of one file do not overlap.
+struct Places<'p>(Vec<&'p Object>);
+
+impl<'p> Places<'p> {
+    fn of(platform: Option<&'p Platform>) -> Self {
+        let mut objects: Vec<&Object> = platform.iter().flat_map(|platform| &platform.objects).collect();
+        objects.sort_by_key(|object| object.place);
+        Places(objects)
+    }
+
+    /// The object whose document a place stands in.
+    fn at(&self, place: Span) -> Option<&'p Object> {
+        let before =
+            self.0.partition_point(|object| (object.place.file, object.place.start) <= (place.file, place.start));
+        let object = before.checked_sub(1).and_then(|at| self.0.get(at)).copied()?;
+        (object.place.file == place.file && place.start <= object.place.end).then_some(object)
+    }
+
+    /// The first object of the file that ends after a place begins.
+    fn ending_after(&self, place: Span) -> Option<&'p Object> {
+        let after = self.0.partition_point(|object| (object.place.file, object.place.end) <= (place.file, place.start));
+        self.0.get(after).copied().filter(|object| object.place.file == place.file)
+    }
 }
 
 fn names(object: &Object, kind: &str, name: &str, rulebook: &Rulebook) -> bool {

@@ -76,7 +76,7 @@ const THREADS_MAX: usize = 4;
 
 /// The library's texts, which all compilations share.
 static TEXTS: LazyLock<Vec<Source>> = LazyLock::new(|| {
-    let source = |(name, text): &(&'static str, &'static str)| Source { name: (*name).into(), text: (*text).into() };
+    let source = |(name, text): &(&'static str, &'static str)| Source::new(*name, *text);
     LIBRARY.iter().chain([&ORDER]).map(source).collect()
 });
 
