@@ -178,7 +178,7 @@ fn read(
 fn write(proposal: &Proposal, out: &mut Out) -> bool {
     let mut all = true;
     for text in proposal.texts.iter().filter(|text| !text.edited.changed.is_empty()) {
-        let Source { name, text: before } = &text.source;
+        let Source { name, text: before, .. } = &text.source;
         match manifests::write(Path::new(&**name), before, &text.edited.text) {
             Ok(()) => {
                 let count = text.edits.len() - text.edited.refused.len();
