@@ -136,6 +136,14 @@ pub fn main() -> ExitCode {
     ExitCode::from(exit.0)
 }
 
+/// Whether the program takes these arguments, its own name first; nothing is done. For the tests of files that hold command lines.
+///
+/// # Errors
+/// What it would say of arguments that it does not take.
+pub fn accepts(arguments: &[&str]) -> Result<(), String> {
+    Cli::try_parse_from(arguments).map(|_| ()).map_err(|error| error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
