@@ -252,6 +252,9 @@ fn which_kinds_are_emitted() {
         listed.iter().map(|one| one["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(emitted("when job a succeeds then restart isvc b\n"), Vec::<String>::new());
+    let target = Target { kind: TargetKind::Kustomization, namespace: None, name: "on".to_owned() };
+    let patch = text("", &Options { target: Some(target), ..Options::default() });
+    assert!(patch.ends_with("metadata:\n  name: \"on\"\nspec: {}\n"), "{patch}");
     assert_eq!(emitted("isvc a after notebook b\n"), ["InferenceService", "NotebookValidationJob"]);
     assert_eq!(emitted("kind job = batch/v1 Job (jobs) runs to completion { healthy \"\" otherwise }\n"), ["Job"]);
 }

@@ -69,7 +69,8 @@ fn body(out: &mut String, checks: &[(&Kind, Check)], target: Option<&Target>) ->
         }
     }
     if checks.is_empty() {
-        return writeln!(out, "spec:\n  healthCheckExprs: []");
+        // An empty list in a patch would take away what is there.
+        return writeln!(out, "spec:{}", if target.is_some() { " {}" } else { "\n  healthCheckExprs: []" });
     }
     writeln!(out, "spec:\n  healthCheckExprs:")?;
     for (kind, check) in checks {
