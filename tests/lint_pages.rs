@@ -14,6 +14,9 @@
     clippy::print_stderr
 )]
 
+#[path = "lint/platform.rs"]
+mod platform;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
