@@ -57,6 +57,7 @@ pub fn ended(
     outcome: Outcome,
     now: Timestamp,
 ) {
+    let outcome = settled(ledger, kinds, intent, outcome, now);
     let told = Told::of(&outcome);
     log(ledger.rulebook(), metrics, intent, &told);
     let failure = Failure { refused: told.result == "refused", message: told.why, wait: told.wait };
@@ -78,6 +79,16 @@ pub fn ended(
         // Nothing was sent; whether it still is to be done is decided when this replica leads.
         Outcome::NotLeader => ledger.unsent(intent),
     }
+}
+
+/// Without a clear answer, or after one that says that the object has changed: what its record, read since, says counts.
+fn settled(ledger: &mut Ledger, kinds: &mut Kinds, intent: &Intent, outcome: Outcome, now: Timestamp) -> Outcome {
+    let (Outcome::Uncertain(live, _) | Outcome::Conflict(live)) = &outcome else { return outcome };
+    if live.is_empty() {
+        return outcome;
+    }
+    kinds.take_in(live.clone(), ledger, now);
+    if ledger.is_recorded(intent) { Outcome::Done(live.clone()) } else { outcome }
 }
 
 struct Told {

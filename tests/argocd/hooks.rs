@@ -119,6 +119,7 @@ async fn the_presync_form_deadlocks_on_a_real_argocd() {
     };
     stage.argocd.wait("deadlock", "the deadlock ends with the hook", begun).await;
     // And then the Sync form works.
+    stage.argocd.refresh("deadlock").await;
     let fixed = |status: &Value| status["operationState"]["operation"]["sync"]["revision"] != old;
     stage.argocd.wait("deadlock", "the fix is taken up", fixed).await;
     stage.until("the job is applied", async || stage.jobs().get_opt("train").await.unwrap().is_some()).await;

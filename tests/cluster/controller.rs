@@ -457,3 +457,28 @@ async fn the_status_says_what_waits_and_why() {
     stage.server.put(isvc_crd()).unwrap();
     replica.stop().await;
 }
+
+/// A write whose answer was lost is counted as done when the target's record shows it, and is not written again.
+#[tokio::test(start_paused = true)]
+async fn a_write_whose_answer_was_lost_counts_as_done() {
+    for fault in [Fault::TimeoutAfterApplying, Fault::DropAfterApplying] {
+        let stage = Stage::new();
+        let replica = stage.start("a", SENTENCE);
+        seconds(20).await;
+        let kind = fault.clone();
+        faults(&stage.server, move |r| if r.verb == "patch" && r.name == "fraud" { kind.clone() } else { Fault::None });
+        stage.succeed("train-fraud");
+        seconds(10).await;
+        assert_eq!(stage.marks("fraud"), 1);
+        let text = replica.ask(Question::Metrics).await.text;
+        let counted = |result: &str| {
+            let line = |line: &&str| {
+                line.starts_with("tidegate_actions_total{rule=\"when-")
+                    && line.contains(&format!("result=\"{result}\""))
+            };
+            text.lines().find(line).and_then(|line| line.rsplit(' ').next().map(str::to_owned))
+        };
+        assert_eq!((counted("done").as_deref(), counted("uncertain")), (Some("1"), None), "{text}");
+        replica.stop().await;
+    }
+}

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::Ledger;
 use crate::engine::act::done;
+use crate::engine::mark::recorded;
 use crate::engine::types::{BACKOFF_DEFAULT, BACKOFF_MAX, RETRIES_DEFAULT};
 use crate::engine::world::Attempt;
 use crate::engine::{Effect, Intent, Mark, Pace, later};
@@ -74,6 +75,14 @@ impl Ledger {
             }
             _ => {}
         }
+    }
+
+    /// Whether the target's record, as it was last read, holds all that an intent is for: then it was written, though no answer came.
+    #[must_use]
+    pub fn is_recorded(&self, intent: &Intent) -> bool {
+        let record = self.world.get(&intent.target).and_then(|entry| entry.row.record.as_deref());
+        let marks = intent.marks();
+        !marks.is_empty() && marks.into_iter().all(|mark| recorded(record, mark))
     }
 
     /// An intent was not written.
