@@ -3,6 +3,7 @@
 use tidegate::diagnostic::{Diagnostic, Sources};
 use tidegate::emit::lua;
 use tidegate::expr::{Interner, Program, Projection, Scope, Value};
+use tidegate::manifests::{Document, DocumentEdit, Manifests, edit, read_text};
 use tidegate::rulebook::{Options, load};
 use tidegate::syntax::tree::Statement;
 use tidegate::syntax::{format, parse, parse_expr, print_expr};
@@ -77,6 +78,65 @@ pub fn expression(bytes: &[u8]) {
     program.paths().iter().for_each(|path| projection.add(path));
     let kept = projection.project(&json, &mut Interner::new()).expect("not null");
     assert_eq!(show(&kept), show(&value), "projecting changes `{text}` over {value}");
+}
+
+/// A stream of manifests: setting and taking away an annotation never panics, and what is read afterwards is what was read before with that annotation
+/// changed; an edit that is refused changes no byte.
+pub fn annotations(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let known = objects(&text);
+    let value = (bytes.len() % 3 > 0).then(|| ["1", "a: b\n", "'", ""][bytes.len() % 4].to_owned());
+    for (at, document) in known.iter().enumerate().take(4) {
+        let annotations = document.object.pointer("/metadata/annotations").and_then(|a| a.as_object());
+        let own = annotations.and_then(|a| a.keys().nth(bytes.len() % 5)).cloned();
+        let key = own.unwrap_or_else(|| "argocd.argoproj.io/sync-wave".to_owned());
+        let place = document.span.start as usize;
+        let change =
+            DocumentEdit { place, item: document.item.clone(), annotations: vec![(key.clone(), value.clone())] };
+        let edited = edit(&text, &[change]);
+        if !edited.refused.is_empty() {
+            assert_eq!(edited.text, text, "refused, and changed");
+            continue;
+        }
+        let now = objects(&edited.text);
+        assert_eq!(now.len(), known.len(), "{}", edited.text);
+        for (n, (was, is)) in known.iter().zip(&now).enumerate() {
+            let (mut was, mut is) = (was.object.clone(), is.object.clone());
+            if n == at {
+                let got = is.pointer("/metadata/annotations").and_then(|a| a.get(&key)).cloned();
+                assert_eq!(got, value.clone().map(serde_json::Value::from), "{}", edited.text);
+                [&mut was, &mut is].map(|object| without(object, &key));
+            }
+            assert_eq!(was, is, "{}", edited.text);
+        }
+    }
+}
+
+fn objects(text: &str) -> Vec<Document> {
+    let mut sources = Sources::default();
+    let file = sources.add("fuzz.yaml", text);
+    let mut manifests = Manifests::default();
+    read_text(&sources, file, &mut manifests);
+    manifests.documents
+}
+
+/// Takes an annotation away, and what is empty without it.
+fn without(object: &mut serde_json::Value, key: &str) {
+    let Some(metadata) = object.get_mut("metadata").and_then(|m| m.as_object_mut()) else {
+        if object.get("metadata").is_some_and(|m| m.is_null()) {
+            object.as_object_mut().expect("an object").remove("metadata");
+        }
+        return;
+    };
+    if let Some(annotations) = metadata.get_mut("annotations").and_then(|a| a.as_object_mut()) {
+        annotations.remove(key);
+    }
+    if metadata.get("annotations").is_some_and(|a| a.is_null() || a.as_object().is_some_and(|a| a.is_empty())) {
+        metadata.remove("annotations");
+    }
+    if metadata.is_empty() {
+        object.as_object_mut().expect("an object").remove("metadata");
+    }
 }
 
 /// Every finding points at characters that exist.

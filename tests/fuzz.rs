@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 /// Mutations of each kind by default; `TIDEGATE_FUZZ` asks for more.
 const GRAMMAR: usize = 300;
 const EXPRESSIONS: usize = 25_000;
+const ANNOTATIONS: usize = if cfg!(debug_assertions) { 3_000 } else { 30_000 };
 
 fn rounds(default: usize) -> usize {
     std::env::var("TIDEGATE_FUZZ").ok().and_then(|n| n.parse().ok()).unwrap_or(default)
@@ -110,8 +111,56 @@ const WORDS: &[&str] = &[
     ",",
 ];
 
+/// What YAML is made of, and what breaks its readers.
+const YAML: &[&str] = &[
+    "\n",
+    "\r\n",
+    "\r",
+    "\t",
+    " ",
+    "  ",
+    "#",
+    " # c\n",
+    ": ",
+    "- ",
+    "? ",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    "'",
+    "\"",
+    "&a ",
+    "*a",
+    "<<: *a\n",
+    "!t ",
+    "!!str ",
+    "|\n",
+    "|+\n",
+    ">-\n",
+    "annotations:",
+    "annotations: {}\n",
+    "annotations: null\n",
+    "metadata:",
+    "metadata: &m\n",
+    "items:\n- ",
+    "kind: List\n",
+    "\u{feff}",
+    "...\n",
+    "---\n",
+    "--- ",
+    "é",
+    "\u{85}",
+    "%YAML 1.1\n",
+    "null",
+    "~",
+    "{{ .Values.x }}",
+    "sops: {}\n",
+];
+
 /// A text with some pieces left out, doubled, swapped, taken from another text, or put in; also bytes that are not UTF-8.
-fn mutated(texts: &[String], dice: &mut Dice) -> Vec<u8> {
+fn mutated(texts: &[String], words: &[&str], dice: &mut Dice) -> Vec<u8> {
     let mut bytes = texts[dice.below(texts.len())].clone().into_bytes();
     for _ in 0..=dice.below(4) {
         let at = dice.below(bytes.len() + 1);
@@ -130,7 +179,7 @@ fn mutated(texts: &[String], dice: &mut Dice) -> Vec<u8> {
             }
             3 if at < bytes.len() => bytes[at] = dice.below(256) as u8,
             _ => {
-                let word = WORDS[dice.below(WORDS.len())].bytes();
+                let word = words[dice.below(words.len())].bytes();
                 bytes.splice(at..at, word.collect::<Vec<u8>>());
             }
         }
@@ -138,11 +187,11 @@ fn mutated(texts: &[String], dice: &mut Dice) -> Vec<u8> {
     bytes
 }
 
-fn run(texts: &[String], rounds: usize, entry: fn(&[u8])) {
+fn run(texts: &[String], words: &[&str], rounds: usize, entry: fn(&[u8])) {
     assert!(texts.len() > 10, "{} texts", texts.len());
     texts.iter().for_each(|text| entry(text.as_bytes()));
     for seed in 0..rounds {
-        let bytes = mutated(texts, &mut Dice(seed as u64));
+        let bytes = mutated(texts, words, &mut Dice(seed as u64));
         let caught = std::panic::catch_unwind(|| entry(&bytes));
         assert!(caught.is_ok(), "seed {seed}: {:?}", String::from_utf8_lossy(&bytes));
     }
@@ -154,7 +203,7 @@ fn grammar() {
     all.extend(texts("examples", ".tide"));
     // A mutation of a short text changes more of it.
     let pieces: Vec<String> = all.iter().flat_map(|text| text.split("\n\n")).map(str::to_owned).collect();
-    run(&pieces, rounds(GRAMMAR), entry::grammar);
+    run(&pieces, WORDS, rounds(GRAMMAR), entry::grammar);
 }
 
 #[test]
@@ -162,5 +211,19 @@ fn expressions() {
     let pages = texts("tests/expressions", ".md");
     let cases = pages.iter().flat_map(|page| page.lines()).filter_map(|line| line.rsplit_once(" => "));
     let cases: Vec<String> = cases.map(|(text, _)| text.trim().to_owned()).collect();
-    run(&cases, rounds(EXPRESSIONS), entry::expression);
+    run(&cases, WORDS, rounds(EXPRESSIONS), entry::expression);
+}
+
+#[test]
+fn annotations() {
+    let pages = texts("tests/annotate", ".md");
+    let blocks = pages.iter().flat_map(|page| page.split("```")).filter_map(|block| block.split_once('\n'));
+    let mut all: Vec<String> =
+        blocks.filter(|(head, _)| *head == "yaml" || *head == "json").map(|(_, text)| text.to_owned()).collect();
+    let whole = |text: &String| text.replace('␍', "\r").replace('␉', "\t").replace('⊙', "\u{feff}").replace("␄\n", "");
+    all = all.iter().map(whole).collect();
+    for folder in ["examples", "deploy"] {
+        all.extend(texts(folder, ".yaml").into_iter().filter(|text| text.len() < 4_000));
+    }
+    run(&all, YAML, rounds(ANNOTATIONS), entry::annotations);
 }

@@ -17,5 +17,7 @@ mod program;
 mod cases;
 mod corpus;
 mod krm;
+#[cfg(unix)]
+mod plugin;
 mod run;
 mod verb;
