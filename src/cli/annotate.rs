@@ -103,7 +103,7 @@ fn annotated(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
         Ok(read) => read,
         Err(exit) => return Ok(exit),
     };
-    let mut proposal = Proposal::of(loaded, manifests, first);
+    let proposal = Proposal::of(loaded, manifests, first);
     let found = proposal.findings();
     rulebook::say(&proposal.sources, &found, format, out);
     let sound = !rulebook::has_errors(&found);

@@ -7,7 +7,6 @@ use super::super::rulebook::Loaded;
 use crate::diagnostic::{self, Code, Diagnostic, FileId, Source, Sources, Span};
 use crate::graph::{self, Graph, Move, Waves};
 use crate::manifests::{DocumentEdit, Edited, Manifests, Object, Platform, SYNC_WAVE, edit};
-use crate::rulebook::Rulebook;
 
 /// One file of the manifests.
 #[derive(Debug)]
@@ -26,7 +25,6 @@ pub(super) struct Text {
 
 /// The waves that the rules ask for, and the texts that carry them.
 pub(super) struct Proposal {
-    pub rulebook: Arc<Rulebook>,
     pub sources: Sources,
     /// The manifests with the new waves.
     pub platform: Platform,
@@ -79,7 +77,7 @@ impl Proposal {
         if !waves.moves.is_empty() {
             graph = graph::build(&rulebook, Some(&platform));
         }
-        Proposal { rulebook, sources, platform, waves, texts: texts.into_values().collect(), refused, graph }
+        Proposal { sources, platform, waves, texts: texts.into_values().collect(), refused, graph }
     }
 
     /// What is wrong with the manifests, what no wave can order, and what cannot be edited.

@@ -76,7 +76,7 @@ fn pairs(graph: &Graph) -> Vec<Pair> {
         let Some(place) = edge.weight().place.filter(|_| together(a, b) && edge.source() != edge.target()) else {
             continue;
         };
-        if let Some(apart) = apart(edge.weight(), a, b) {
+        if let Some(apart) = apart(edge.weight(), b) {
             let hint = edge.weight().reason == Reason::ModelStep;
             let why = if hint { format!("{} after", edge.weight().text).into() } else { "after".into() };
             pairs.push((hint, (edge.source(), edge.target(), apart, why, place)));
@@ -100,8 +100,7 @@ fn pairs(graph: &Graph) -> Vec<Pair> {
 ///
 /// A model says in which order runs count, and its job steps are one after the other on a first sync. Where manifests carry waves, equal ones are no contradiction (the
 /// graph does not call it one), and what serves may be in any: it may serve what was trained before.
-fn apart(edge: &Edge, earlier: &About, later: &About) -> Option<i64> {
-    let _ = earlier;
+fn apart(edge: &Edge, later: &About) -> Option<i64> {
     match edge.reason {
         Reason::After => Some(1),
         Reason::ModelStep if !later.wave_given => Some(1),
