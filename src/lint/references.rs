@@ -197,8 +197,15 @@ impl<'v> Walk<'v> {
             ("imagePullSecrets", Value::Array(list)) => self.each(list, |walk, secret| {
                 walk.need(How::Pull, ("", "Secret"), text(secret, "name"), &["name"]);
             }),
-            ("serviceAccountName", Value::String(name)) if name != "default" => {
-                self.need(How::Account, ("", "ServiceAccount"), name, &[]);
+            // `serviceAccount` is the old name in a PodSpec, and the only one in a SparkApplication.
+            ("serviceAccountName" | "serviceAccount", Value::String(name)) if name != "default" => {
+                if !self.found.iter().any(|need| need.how == How::Account && need.name == name) {
+                    self.need(How::Account, ("", "ServiceAccount"), name, &[]);
+                }
+            }
+            // The store of the External Secrets Operator looks with this account.
+            ("serviceAccount" | "serviceAccountRef", Value::Object(_)) if &*self.object.kind == "SecretStore" => {
+                self.need(How::Store, ("", "ServiceAccount"), text(value, "name"), &["name"]);
             }
             ("priorityClassName", Value::String(name)) => {
                 self.need(How::Class, ("scheduling.k8s.io", "PriorityClass"), name, &[]);
@@ -206,14 +213,10 @@ impl<'v> Walk<'v> {
             ("runtimeClassName", Value::String(name)) => {
                 self.need(How::Class, ("node.k8s.io", "RuntimeClass"), name, &[]);
             }
-            ("storageUri", Value::String(uri)) => {
-                if let Some(rest) = uri.strip_prefix("pvc://") {
-                    self.need(
-                        How::Claim,
-                        ("", "PersistentVolumeClaim"),
-                        rest.split('/').next().unwrap_or_default(),
-                        &[],
-                    );
+            // `storageUri` of an InferenceService, `uri` of an LLMInferenceService, and others' names for the same.
+            (_, Value::String(uri)) => {
+                if let Some(claim) = uri.strip_prefix("pvc://").and_then(|rest| rest.split('/').next()) {
+                    self.need(How::Claim, ("", "PersistentVolumeClaim"), claim, &[]);
                 }
             }
             ("volumeClaimTemplates", _) => {}
