@@ -15,6 +15,7 @@ mod support;
 
 mod actions;
 mod admission;
+mod annotate;
 mod health;
 mod hooks;
 mod reopened;

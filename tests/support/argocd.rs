@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::cluster::{Cluster, free_port};
 use super::objects;
+use super::scratch::Process;
 
 /// The namespace of Argo CD and of the Applications.
 pub const NAMESPACE: &str = "argocd";
@@ -256,6 +257,45 @@ impl<'a> ArgoCd<'a> {
         let limit = Duration::from_secs(STEP_SECONDS_MAX);
         let waited = tokio::time::timeout(limit, await_condition(self.applications.clone(), name, refreshed)).await;
         waited.unwrap_or_else(|_| panic!("{name}: not refreshed\n{}", self.cluster.last_words(&PARTS))).unwrap();
+    }
+}
+
+/// The server of a config management plugin, as the sidecar of the repo server would run it: the same program in another role, its socket
+/// where the repo server looks for plugins.
+pub struct Plugin {
+    _process: Process,
+}
+
+impl Plugin {
+    /// Starts it with the `plugin.yaml` of a folder, and waits until it serves.
+    pub async fn start(cluster: &Cluster, folder: &Path) -> Plugin {
+        const MOUNTED: &str = "/home/argocd/cmp-server/config";
+        let data = cluster.scratch().path().join("argocd");
+        let config = data.join("plugin-config");
+        std::fs::create_dir(&config).unwrap();
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file()) {
+            let text = std::fs::read_to_string(entry.path()).unwrap();
+            std::fs::write(config.join(entry.file_name()), text.replace(MOUNTED, &config.display().to_string()))
+                .unwrap();
+        }
+        let work = data.join("plugin-work");
+        std::fs::create_dir(&work).unwrap();
+        let mut command = role(cluster, &data, "argocd-cmp-server");
+        let program = Path::new(env!("CARGO_BIN_EXE_tidegate")).parent().unwrap();
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", program.display())).env("ARGOCD_CMP_WORKDIR", &work);
+        command.arg("--config-dir-path").arg(&config);
+        let process = cluster.scratch().spawn("argocd-cmp-server", &command).unwrap();
+        let socket = || {
+            let mut files = std::fs::read_dir(data.join("plugins")).unwrap().map(Result::unwrap);
+            files.any(|file| file.file_name().to_string_lossy().ends_with(".sock"))
+        };
+        let deadline = std::time::Instant::now() + Duration::from_secs(STEP_SECONDS_MAX);
+        while !socket() {
+            assert!(std::time::Instant::now() < deadline, "no socket: {}", process.last_words());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Plugin { _process: process }
     }
 }
 
