@@ -3,11 +3,11 @@
 
 use std::process::Command;
 
-use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::Api;
+use k8s_openapi::api::core::v1::{ConfigMap, Event, ServiceAccount};
+use kube::api::{Api, ListParams};
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, config_map};
+use crate::stage::{JOB, Stage, config_map};
 
 /// The codes that lint has for these manifests, notes included.
 fn lint(stage: &Stage, name: &str, files: &[(&str, &str)]) -> Vec<String> {
@@ -34,9 +34,34 @@ fn waits_for(kind: &'static str) -> impl Fn(&Value) -> bool {
 async fn what_lint_says_of_waves_holds_on_a_real_argocd() {
     let test = "what_lint_says_of_waves_holds_on_a_real_argocd";
     let Some(stage) = Stage::new(test, "waved").await else { return };
+    early(&stage).await;
     unbound(&stage).await;
     paused(&stage).await;
     moved(&stage).await;
+}
+
+/// TG601: a Job whose service account comes in the next wave gets no pod, and the next wave waits for it.
+async fn early(stage: &Stage) {
+    let job = JOB.replace("restartPolicy: Never,", "restartPolicy: Never, serviceAccountName: trainer,");
+    let account = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: trainer, annotations: {argocd.argoproj.io/sync-wave: \"1\"}}\n";
+    let files = [("job.yaml", job.as_str()), ("account.yaml", account)];
+    assert!(lint(stage, "waved-early", &files).contains(&"TG601".to_owned()));
+    stage.application("waved-early", &files, json!({})).await;
+    stage.argocd.sync("waved-early", "1").await;
+    stage.argocd.wait("waved-early", "it waits for the Job", waits_for("Job")).await;
+    let events: Api<Event> = Api::namespaced(stage.client.clone(), &stage.namespace);
+    let refused = async || {
+        let all = events.list(&ListParams::default()).await.unwrap();
+        all.iter()
+            .any(|one| one.message.as_deref().is_some_and(|text| text.contains("serviceaccount \"trainer\" not found")))
+    };
+    stage.until("no pod can be made", refused).await;
+    let accounts: Api<ServiceAccount> = Api::namespaced(stage.client.clone(), &stage.namespace);
+    assert!(accounts.get_opt("trainer").await.unwrap().is_none());
+    // Made by hand, the way is free.
+    stage.make("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: trainer}\n").await;
+    stage.let_end("train", true).await;
+    assert_eq!(stage.argocd.wait_ended("waved-early", "1").await, "Succeeded");
 }
 
 /// TG605, and the same claim in the last wave, of which it does not speak.
