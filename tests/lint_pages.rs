@@ -14,6 +14,8 @@
     clippy::print_stderr
 )]
 
+#[path = "lint/mutated.rs"]
+mod mutated;
 #[path = "lint/platform.rs"]
 mod platform;
 
