@@ -102,6 +102,7 @@ codes! {
     624 TTL_RETURNS "ttl-returns" "a run that its TTL removes, and Argo CD makes again"
     625 RUNS_ONCE "runs-once" "a run that never runs again when its spec changes in Git"
     626 PROJECT_REFUSES "project-refuses" "what the AppProject refuses: kinds, namespaces, clusters, repositories"
+    627 SYNC_OPTION "sync-option" "a sync option that Argo CD passes over"
     640 TWICE "twice" "two rules, or a rule and an annotation, have the same effect for one success"
     641 OPERATOR_ACTS "operator-acts" "an operator among the manifests acts on trigger annotations itself"
     642 ABSENT_TARGET "absent-target" "no manifest makes what a rule or a trigger acts on"

@@ -162,6 +162,20 @@ pub fn read_hook(object: &Value) -> HookRead {
     read
 }
 
+/// Words of the delete policies that mean nothing to Argo CD, with their annotation.
+pub(super) fn unread_policies(object: &Value) -> Vec<(&'static str, String)> {
+    const KNOWN: [(&str, [&str; 3]); 2] = [
+        (HOOK_DELETE_POLICY, ["HookSucceeded", "HookFailed", "BeforeHookCreation"]),
+        (HELM_DELETE_POLICY, ["hook-succeeded", "hook-failed", "before-hook-creation"]),
+    ];
+    let annotations = annotations(object).unwrap_or_default();
+    let of = |(key, known): (&'static str, [&str; 3])| {
+        let unread: Vec<_> = words(&annotations, key).into_iter().filter(|word| !known.contains(word)).collect();
+        unread.into_iter().map(move |word| (key, word.to_owned()))
+    };
+    KNOWN.into_iter().flat_map(of).collect()
+}
+
 /// When a hook is deleted: both annotations together, `BeforeHookCreation` when neither says anything known.
 #[must_use]
 pub fn delete_policies(object: &Value) -> Vec<DeletePolicy> {

@@ -304,6 +304,16 @@ fn oddities(object: &Object, wave: &argocd::WaveRead, diagnostics: &mut Vec<Diag
         let help = format!("write a whole number in quotes, such as `{key}: \"3\"`");
         warn(key, format!("`{text}` is not a wave; Argo CD passes over it and takes {}", wave.wave), help);
     }
+    if object.hook.hook {
+        for (key, word) in argocd::unread_policies(&object.value) {
+            let help = if key.starts_with("helm") {
+                "one of `before-hook-creation`, `hook-succeeded`, `hook-failed`"
+            } else {
+                "one of `BeforeHookCreation`, `HookSucceeded`, `HookFailed`"
+            };
+            warn(key, format!("`{word}` is not a delete policy that Argo CD knows"), help.to_owned());
+        }
+    }
     for (key, word) in &object.hook.unreadable {
         let help = if *key == argocd::HOOK {
             "one of `PreSync`, `Sync`, `PostSync`, `SyncFail`, `Skip`, `PostDelete`"

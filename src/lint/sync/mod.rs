@@ -3,6 +3,7 @@
 mod application_health;
 mod gate_bypass;
 mod of;
+mod option_words;
 mod project;
 mod replace_wipes;
 mod runs_once;
@@ -19,4 +20,5 @@ pub(super) const CHECKS: &[Check] = &[
     ttl_returns::CHECK,
     runs_once::CHECK,
     project::CHECK,
+    option_words::CHECK,
 ];
