@@ -69,10 +69,13 @@ fn kustomizations_charts_and_folders() {
     check(&[("below/rules.tide", RULES), ("all.yaml", OBJECTS), ("below/other.yaml", "not: read\n")], &[], "");
 }
 
+/// Names, with texts or values.
+type Pairs<'t> = &'t [(&'t str, &'t str)];
+
 #[test]
 fn what_goes_wrong_fails() {
     let source = [("rules.tide", RULES), ("kustomization.yaml", ""), ("rendered.txt", OBJECTS)];
-    let cases: &[(&[(&str, &str)], &[(&str, &str)], &str)] = &[
+    let cases: &[(Pairs<'_>, Pairs<'_>, &str)] = &[
         // Nothing rendered: the stand-in has nothing to print and fails.
         (&[("rules.tide", RULES), ("kustomization.yaml", "")], &[], "rendered.txt"),
         (&[("rules.tide", "when\n"), ("kustomization.yaml", ""), ("rendered.txt", OBJECTS)], &[], "TG001"),
