@@ -384,6 +384,11 @@ fn printed_whole() {
     // Several files as one stream.
     let ran = tidegate(folder.path(), &["annotate", "r.tide", "--manifests", "m", "--print"], "");
     assert_eq!(crate::cases::objects(&ran.out).len(), 7, "{}", ran.out);
+    // A file of which nothing counts, since another says the same, is printed all the same.
+    let twice =
+        crate::run::folder(&[("r.tide", &rules), ("m/a.yaml", &objects("Job a")), ("m/b.yaml", &objects("Job a"))]);
+    let ran = tidegate(twice.path(), &["annotate", "r.tide", "--manifests", "m", "--print"], "");
+    assert_eq!(crate::cases::objects(&ran.out).len(), 2, "{}", ran.out);
     // Nothing to change: as it came.
     let ran = tidegate(folder.path(), &["annotate", "r.tide", "--manifests", "-", "--print"], "a: 1\n");
     assert_eq!(ran.out, "a: 1\n");

@@ -41,10 +41,11 @@ impl Proposal {
     /// `first`: how many texts of rules come before those of manifests.
     pub fn of(loaded: Loaded, manifests: Manifests, first: usize) -> Proposal {
         let Loaded { sources, rulebook, .. } = loaded;
+        let documents: BTreeSet<FileId> = manifests.documents.iter().map(|document| document.file).collect();
         let mut platform = super::plan::platform_of(manifests, &rulebook, &sources);
         let mut graph = graph::build(&rulebook, Some(&platform));
         let waves = graph::waves(&rulebook, &platform, &graph);
-        let mut texts = texts(&sources, first, &platform);
+        let mut texts = texts(&sources, first, &documents);
         let mut refused = BTreeMap::new();
         for (number, one) in waves.moves.iter().enumerate() {
             let Some(object) = find(&mut platform, one) else { continue };
@@ -123,11 +124,10 @@ fn begins_a_document(text: &str) -> bool {
     line.is_some_and(|line| line.starts_with("---") || line.starts_with('%'))
 }
 
-fn texts(sources: &Sources, first: usize, platform: &Platform) -> BTreeMap<FileId, Text> {
+fn texts(sources: &Sources, first: usize, manifests: &BTreeSet<FileId>) -> BTreeMap<FileId, Text> {
     let shared = sources.shared().count();
     let own = sources.iter().count().saturating_sub(shared);
     let files = sources.iter().take(own).skip(first);
-    let manifests: BTreeSet<FileId> = platform.objects.iter().map(|object| object.place.file).collect();
     let text = |(file, source): (FileId, &Source)| {
         let text = Text {
             source: source.clone(),
