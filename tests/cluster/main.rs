@@ -9,6 +9,7 @@
     clippy::print_stderr
 )]
 
+mod admission;
 mod controller;
 mod faults;
 mod hostile;
