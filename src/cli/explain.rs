@@ -62,6 +62,9 @@ struct RuleLine {
     /// Of a rule with `any`: the object that it is about here.
     #[serde(rename = "match")]
     member: Option<String>,
+    /// Not the rule itself but one of its blocks: this wave, at whose opening a sync that failed is done again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    syncs_again: Option<i32>,
     standing: String,
     deadline: Option<String>,
     reasons: Vec<Reason>,
@@ -149,7 +152,10 @@ fn held_by(ledger: &Ledger, entry: &Entry) -> Vec<Gate> {
 }
 
 fn rule_line(rulebook: &Rulebook, verdict: &Verdict) -> RuleLine {
+    // Units beyond the alternatives stand for blocks.
+    let block = verdict.unit.alternative.checked_sub(verdict.rule.alternatives.len());
     let standing = match &verdict.standing {
+        Standing::Quiet if block.is_some() => "no sync has failed that it held".to_owned(),
         Standing::Quiet => "nothing has happened that it has not used".to_owned(),
         Standing::Waiting(what) => format!("waits: {what}"),
         Standing::Due => "due now".to_owned(),
@@ -160,6 +166,7 @@ fn rule_line(rulebook: &Rulebook, verdict: &Verdict) -> RuleLine {
     RuleLine {
         rule: verdict.rule.name.to_string(),
         member: verdict.unit.member.as_ref().map(|member| rulebook.say(member)),
+        syncs_again: block.and_then(|block| verdict.rule.blocks.get(block)).map(|block| block.wave),
         standing,
         deadline: verdict.deadline.map(|deadline| deadline.to_string()),
         reasons: verdict.reasons.iter().map(reason).collect(),
@@ -184,7 +191,8 @@ fn text(explanation: &Explanation) -> String {
     for rule in &explanation.rules {
         let until = rule.deadline.as_ref().map(|deadline| format!(" (until {deadline})")).unwrap_or_default();
         let member = rule.member.as_ref().map(|member| format!(" for {member}")).unwrap_or_default();
-        lines.push(format!("  rule {}{member}: {}{until}", rule.rule, plain_line(&rule.standing)));
+        let again = rule.syncs_again.map(|wave| format!(", sync again when wave {wave} opens")).unwrap_or_default();
+        lines.push(format!("  rule {}{member}{again}: {}{until}", rule.rule, plain_line(&rule.standing)));
         lines.extend(rule.reasons.iter().map(|reason| reason_text(reason, 2)));
     }
     if explanation.rules.is_empty() {

@@ -11,6 +11,7 @@ pub use lines::{gate, reason};
 pub use model::{Gate, PLAN_VERSION, Plan, Reason};
 pub use offline::world;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use crate::diagnostic::Sources;
 use crate::engine::{self, Ledger};
 use crate::graph;
 use crate::manifests::{self, Defaults, Platform};
-use crate::rulebook::Rulebook;
+use crate::rulebook::{KindIx, Rulebook};
 
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
@@ -145,6 +146,22 @@ pub fn snapshot(
     })
 }
 
+/// Kinds that rules ask about and that the cluster does not have.
+fn absent(rulebook: &Rulebook, world: &engine::World) -> Vec<model::Absent> {
+    let asked = rulebook.rules.iter().flat_map(|rule| rule.terms.iter().map(move |term| (term.source.kind, rule)));
+    let mut rules: BTreeMap<KindIx, BTreeSet<String>> = BTreeMap::new();
+    for (kind, rule) in asked.filter(|(kind, _)| world.listing(*kind) == engine::Listing::Absent) {
+        rules.entry(kind).or_default().insert(rule.name.to_string());
+    }
+    let line = |(kind, rules): (KindIx, BTreeSet<String>)| {
+        let kind = rulebook.kind(kind)?;
+        let group = if kind.group.is_empty() { String::new() } else { format!("{}/", kind.group) };
+        let is = format!("{group}{} {}", kind.version, kind.kind);
+        Some(model::Absent { kind: kind.short.to_string(), is, rules: rules.into_iter().collect() })
+    };
+    rules.into_iter().filter_map(line).collect()
+}
+
 /// What the engine would do now.
 fn plan_live(ledger: &mut Ledger, now: jiff::Timestamp) -> Plan {
     let tick = ledger.tick(now);
@@ -163,6 +180,34 @@ fn plan_live(ledger: &mut Ledger, now: jiff::Timestamp) -> Plan {
         due: due.collect(),
         waiting,
         gates: ledger.gates().map(lines::gate).collect(),
+        absent: absent(&rulebook, world),
         ..Plan::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use crate::rulebook::{Options, load};
+
+    /// A wave that is held by a kind that the cluster does not have is said, though nothing is to be done.
+    #[test]
+    fn a_missing_kind_is_told() {
+        let rules =
+            "application argocd/ml\nnamespace ml\nwhen notebook train succeeds then restart isvc fraud; block wave 4\n";
+        let compiled = load([("rules.tide".to_owned(), rules.to_owned())], &Options::default());
+        let rulebook = Arc::new(compiled.rulebook.unwrap());
+        for (listing, told) in [(engine::Listing::Absent, true), (engine::Listing::Listed, false)] {
+            let mut ledger = Ledger::new(rulebook.clone(), engine::State::fresh());
+            for kind in rulebook.fields().into_keys() {
+                let notebook = rulebook.kind(kind).is_some_and(|kind| &*kind.short == "notebook");
+                ledger.set_listing(kind, if notebook { listing } else { engine::Listing::Listed });
+            }
+            let plan = plan_live(&mut ledger, jiff::Timestamp::UNIX_EPOCH);
+            let text = text::text(&plan, false);
+            assert_eq!(text.contains("notebook (mlops.mlops.dev/v1alpha1 NotebookValidationJob)"), told, "{text}");
+            assert!(text.contains("nothing to do now, and held: wave 4 of argocd/ml"), "{text}");
+        }
     }
 }

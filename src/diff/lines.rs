@@ -123,7 +123,7 @@ mod tests {
         check("a b c", "a c", "a -b c");
         check("a c", "a b c", "a +b c");
         check("a b", "b a", "b ~a");
-        check("a b c", "x c b", "-a +x ~c b");
+        check("a b c", "x c b", "-a +x c ~b");
         check("a a", "a", "a -a");
     }
 }

@@ -140,7 +140,8 @@ fn asked(graph: &Graph, edge: EdgeIndex) -> bool {
     let reason = graph.dag.edge_weight(edge).map(|e| e.reason);
     !matches!(
         reason,
-        Some(Reason::InWave | Reason::WaveOrder | Reason::Phase | Reason::Sequence | Reason::Member) | None
+        Some(Reason::InWave | Reason::WaveOrder | Reason::Phase | Reason::Sequence | Reason::Member | Reason::Owner)
+            | None
     )
 }
 

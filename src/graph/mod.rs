@@ -16,6 +16,7 @@
 //! | wave order, phase | resource, wave | the next wave of its application | yes |
 //! | condition | resource, selection, choice | gate, choice, the first action | yes, except under `not` and for `is missing` |
 //! | member | resource | selection | yes |
+//! | owner | CronJob, pipeline | the selection of its runs | yes |
 //! | sequence | action | the next action of its rule | yes |
 //! | block, block-wave annotation | gate | the first wave that it holds | yes, if it can hold at all (else `TG111` says why not) |
 //! | trigger annotation | resource | action | yes |

@@ -113,6 +113,8 @@ pub enum Reason {
     ModelStep,
     /// What an action does to its target.
     Effect,
+    /// What makes the runs that a selection means: a CronJob, a pipeline.
+    Owner,
 }
 
 impl Reason {
@@ -133,6 +135,7 @@ impl Reason {
             Reason::Application => "application",
             Reason::ModelStep => "model-step",
             Reason::Effect => "effect",
+            Reason::Owner => "owner",
         }
     }
 }
@@ -292,6 +295,7 @@ impl Edge {
             Reason::Application => "an Application and what it applies",
             Reason::After => "`after`",
             Reason::Effect => "the next run of its target",
+            Reason::Owner => "it makes the runs that are meant",
             Reason::BlockAnnotation => "`mlops.dev/block-wave`",
             Reason::Trigger => "`mlops.dev/on-success-trigger`",
             Reason::Condition | Reason::Block | Reason::ModelStep => return format!("`{}`", self.text),

@@ -9,9 +9,11 @@ use super::build::{Builder, app_name};
 use super::model::{Branch, Node, Reason, RuleNote};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::manifests::{Object, Phase};
-use crate::rulebook::{self, Action, Honour, ObjectRef, Rule, Test, Verb};
+use crate::rulebook::{self, Action, Filter, Honour, ObjectRef, Rule, Selection, Test, Verb};
 use crate::syntax::tree::Predicate;
 
+/// On the runs of a Tekton Pipeline. Source: tektoncd `pkg/apis/pipeline/register.go`.
+const PIPELINE_LABEL: &str = "tekton.dev/pipeline";
 const TRIGGER: &str = "mlops.dev/on-success-trigger";
 const BLOCK: &str = "mlops.dev/block-wave";
 
@@ -144,6 +146,7 @@ impl Builder<'_> {
                     let member = self.rendered(member);
                     self.link(member, selection, Reason::Member, "", Some(place));
                 }
+                self.owners(&term.source, selection, place);
             }
             // What they ask about is asked of terms too.
             Test::Later(..) | Test::Expr(_) => {}
@@ -155,6 +158,25 @@ impl Builder<'_> {
             self.link(from, to, walk.reason, text, Some(place));
         } else {
             self.hint(from, to, walk.reason, text, Some(place));
+        }
+    }
+
+    /// What makes the runs of a selection, where it is among the manifests. Such a run comes only after it has been applied.
+    fn owners(&mut self, selection: &Selection, node: NodeIndex, place: Span) {
+        let rulebook = self.rulebook;
+        for filter in &selection.filters {
+            let (group, kind, name) = match filter {
+                Filter::Owner(kind, name) => {
+                    let Some(kind) = rulebook.kind(*kind) else { continue };
+                    (&*kind.group, &*kind.kind, name)
+                }
+                Filter::Series(key, name) if &**key == PIPELINE_LABEL => ("tekton.dev", "Pipeline", name),
+                _ => continue,
+            };
+            let namespace = selection.namespace.as_ref().unwrap_or(&rulebook.namespace);
+            let Some(owner) = self.platform.and_then(|p| p.find(group, kind, namespace, name)) else { continue };
+            let owner = self.rendered(owner);
+            self.link(owner, node, Reason::Owner, "", Some(place));
         }
     }
 

@@ -32,6 +32,9 @@ pub struct Plan {
     pub waiting: Vec<Waiting>,
     /// Waves that a rule holds.
     pub gates: Vec<Gate>,
+    /// In a cluster: kinds that rules ask about and that it does not have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<Absent>,
     /// What can never match.
     pub never: Vec<Never>,
     /// Over manifests: what only a generated run can tell.
@@ -173,7 +176,29 @@ pub struct Never {
     pub help: Option<String>,
 }
 
+/// A kind that the cluster does not have.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Absent {
+    /// Its word in the rules.
+    pub kind: String,
+    /// What it is, such as `batch/v1 Job`.
+    pub is: String,
+    /// The rules that ask about it.
+    pub rules: Vec<String>,
+}
+
 impl Plan {
+    /// Waves that are held, whatever by: `wave 4 of argocd/ml`.
+    pub fn held(&self) -> Vec<String> {
+        let of = |gate: &Gate| gate.application.as_ref().map(|app| format!(" of {app}")).unwrap_or_default();
+        let mut held: Vec<String> =
+            self.gates.iter().filter(|gate| !gate.open).map(|gate| format!("wave {}{}", gate.wave, of(gate))).collect();
+        held.sort();
+        held.dedup();
+        held
+    }
+
     /// Whether anything is to be done.
     #[must_use]
     pub fn has_work(&self) -> bool {

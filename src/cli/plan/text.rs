@@ -22,6 +22,10 @@ pub fn text(plan: &Plan, colour: bool) -> String {
     if plan.waves.is_empty() {
         page.section("waves", plan.gates.iter(), Page::gate);
     }
+    page.section("the cluster has no", plan.absent.iter(), |page, absent| {
+        let rules = absent.rules.join(", ");
+        page.line(1, &format!("{} ({}): what asks about it cannot hold; rules: {rules}", absent.kind, absent.is));
+    });
     page.section("never", plan.never.iter(), |page, never| {
         let help = never.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
         page.line(1, &format!("rule {}: {}{help}", never.rule, never.what));
@@ -30,7 +34,10 @@ pub fn text(plan: &Plan, colour: bool) -> String {
         page.line(1, &format!("rule {}: {}", untold.rule, untold.what));
     });
     if !plan.has_work() {
-        page.text.push_str("\nnothing to do\n");
+        // Over manifests every wave is held before anything has run.
+        let held = if plan.from == "cluster" { plan.held() } else { Vec::new() };
+        let held = if held.is_empty() { String::new() } else { format!(" now, and held: {}", held.join(", ")) };
+        page.text.push_str(&format!("\nnothing to do{held}\n"));
     }
     page.text
 }

@@ -125,6 +125,7 @@ impl<'g> Picture<'g> {
             Reason::After => "then".to_owned(),
             Reason::ModelStep => edge.text.to_string(),
             Reason::Effect => "acts on".to_owned(),
+            Reason::Owner => "makes".to_owned(),
             Reason::InWave
             | Reason::WaveOrder
             | Reason::Phase

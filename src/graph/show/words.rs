@@ -129,12 +129,18 @@ impl<'g> Words<'g> {
     /// What a resource is to rules, if anything.
     fn member(&mut self, node: NodeIndex) {
         let mut notes = Vec::new();
-        for (action, edge) in self.edges(node, Direction::Outgoing, &[Reason::Condition, Reason::Trigger]) {
+        for (action, edge) in
+            self.edges(node, Direction::Outgoing, &[Reason::Condition, Reason::Trigger, Reason::Owner])
+        {
             match self.graph.dag.node_weight(action) {
                 Some(Node::Action { text, rule, branch: Branch::Then, .. }) => {
                     let said =
                         if edge.reason == Reason::Trigger { "annotation".to_owned() } else { format!("rule {rule}") };
                     notes.push(format!("then {}; {said}{}", self.graph.short(text), self.place(edge.place)));
+                }
+                Some(Node::Selection { rule, text }) if edge.reason == Reason::Owner => {
+                    let text = self.graph.short(text);
+                    notes.push(format!("makes runs: {text}; rule {rule}{}", self.place(edge.place)));
                 }
                 Some(Node::Choice { rule, .. }) => {
                     notes.push(format!("one side of `or` in rule {rule}{}", self.place(edge.place)))
