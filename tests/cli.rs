@@ -69,7 +69,7 @@ fn usage() {
             ("chekc good.tide", 2, "", "a similar subcommand exists: 'check'"),
             ("check", 2, "", "<RULES>"),
             ("check --format xml good.tide", 2, "", "human, plain, json"),
-            ("graph good.tide --format png", 2, "", "text, dot, mermaid, json"),
+            ("graph good.tide --format png", 2, "", "text, dot, mermaid, svg, json"),
             ("check --rulebook NOT_A_NAME good.tide", 1, "NOT_A_NAME", ""),
         ],
     );
@@ -148,7 +148,7 @@ fn what_is_wrong_with_manifests() {
                 "graph good.tide --manifests values.yaml",
                 0,
                 "held until job train succeeds",
-                "values.yaml:9:1: warning[TG401]",
+                "values.yaml:9:1: note[TG401]",
             ),
             ("graph good.tide --manifests above.yaml", 1, "CANNOT be held", "error[TG111]"),
             ("graph good.tide --manifests above.yaml --format json", 1, "\"TG111\"", "error[TG111]"),
