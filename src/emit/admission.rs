@@ -141,10 +141,13 @@ fn conditions(out: &mut String, options: &Options) -> Result {
         Tracking::Annotation => condition(
             "Without a tracking-id it belongs to no Application.",
             "belongs-to-an-application",
-            "has(object.metadata.annotations) && 'argocd.argoproj.io/tracking-id' in object.metadata.annotations",
+            "has(object.metadata) && has(object.metadata.annotations) && 'argocd.argoproj.io/tracking-id' in object.metadata.annotations",
         ),
         Tracking::Label(label) => {
-            let has = format!("has(object.metadata.labels) && {} in object.metadata.labels", cel(label));
+            let has = format!(
+                "has(object.metadata) && has(object.metadata.labels) && {} in object.metadata.labels",
+                cel(label)
+            );
             condition("Without the label it belongs to no Application.", "belongs-to-an-application", &has)?;
             condition(
                 "Labels are copied to what an object makes, such as pods.",
