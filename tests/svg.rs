@@ -190,7 +190,7 @@ fn drawn_once(name: &str, groups: &[&Element], nodes: &[serde_json::Value]) {
     let waveless = |node: &&serde_json::Value| node["application"].is_null() && node["type"] == "resource";
     let waveless: BTreeSet<&str> = nodes.iter().filter(waveless).map(|node| node["id"].as_str().unwrap()).collect();
     let owned = nodes.iter().any(|node| node["application"].is_string() && node["type"] == "resource");
-    let missing = known.iter().filter(|id| !ids.contains_key(**id) && !(owned && waveless.contains(**id)));
+    let missing = known.iter().filter(|id| !(ids.contains_key(**id) || owned && waveless.contains(**id)));
     let missing: Vec<&&str> = missing.collect();
     let objects = missing.iter().filter(|id| id.starts_with("resource/")).count();
     assert_eq!((missing.len(), objects), (counted, counted), "{name}: not drawn: {missing:?}");
@@ -332,8 +332,7 @@ fn graphs_of_many_shapes() {
             .chain(["elsewhere".to_owned(), "nowhere".to_owned()])
             .collect();
         let mut rules = "application argocd/a0\nnamespace ml\n".to_owned();
-        let mut job =
-            |next: &mut dyn FnMut(u64) -> u64| jobs[usize::try_from(next(jobs.len() as u64)).unwrap()].clone();
+        let job = |next: &mut dyn FnMut(u64) -> u64| jobs[usize::try_from(next(jobs.len() as u64)).unwrap()].clone();
         for n in 0..next(9) {
             let (a, b, c) = (job(&mut next), job(&mut next), job(&mut next));
             let block = if next(3) == 0 { format!("\n  block wave {}", next(8)) } else { String::new() };

@@ -65,7 +65,10 @@ fn element(rest: &mut &str) -> Result<Element, String> {
         }
         attributes = after;
     }
-    while !closed {
+    if closed {
+        return Ok(found);
+    }
+    loop {
         let next = rest.find('<').ok_or_else(|| wrong("an element without end", inside))?;
         found.text.push_str(&plain(&rest[..next])?);
         *rest = &rest[next..];
@@ -75,12 +78,11 @@ fn element(rest: &mut &str) -> Result<Element, String> {
                 return Err(wrong(&format!("`{}` is closed", found.name), rest));
             }
             *rest = &after[end + 1..];
-            break;
+            return Ok(found);
         }
         let child = element(rest)?;
         found.children.push(child);
     }
-    Ok(found)
 }
 
 /// Without entities.

@@ -22,7 +22,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         let Some(app) = application(subject, object).map(|application| &application.app) else { continue };
         // What has a TTL comes back with the new spec; a name with a hash is made anew; what is deleted and made again runs again.
         let forced = object.sync_options().contains(&"Force=true");
-        let replaced = forced && job || object.sync_options().contains(&"Replace=true") && forced;
+        let replaced = forced && (job || object.sync_options().contains(&"Replace=true"));
         if ttl(object).is_some() || is_versioned(object) || object.name.ends_with('*') || replaced {
             continue;
         }

@@ -102,9 +102,14 @@ impl<'o> Project<'o> {
             let denied = |pattern: &str| pattern.starts_with('!');
             if (by_server || by_name) && by_namespace {
                 any = true;
-            } else if (!by_name && denied(names)) || (!by_server && denied(servers) && by_namespace) {
-                return Some(false);
-            } else if !by_namespace && denied(text("namespace")) && by_server {
+                continue;
+            }
+            let by_deny = [
+                !by_name && denied(names),
+                !by_server && denied(servers) && by_namespace,
+                !by_namespace && denied(text("namespace")) && by_server,
+            ];
+            if by_deny.contains(&true) {
                 return Some(false);
             }
         }
