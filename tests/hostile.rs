@@ -188,8 +188,11 @@ fn mutated() -> impl Strategy<Value = String> {
     })
 }
 
+/// More in a release build, as CI runs them.
+const TEXTS: u32 = if cfg!(debug_assertions) { 100 } else { 3_000 };
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: TEXTS, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn mutations(text in mutated()) {

@@ -20,7 +20,7 @@ use crate::objects::{Shape, words};
 use crate::vm::Vm;
 
 /// Objects a kind.
-const OBJECTS: u32 = 400;
+const OBJECTS: u32 = if cfg!(debug_assertions) { 300 } else { 1_000 };
 
 pub fn book(text: &str) -> Rulebook {
     let compiled = load([("rules.tide".to_owned(), text.to_owned())], &Options::default());

@@ -121,8 +121,11 @@ fn play(moves: &[Move], disturbed: bool) -> Vec<String> {
     log
 }
 
+/// More in a release build, as CI runs them.
+const HISTORIES: u32 = if cfg!(debug_assertions) { 30 } else { 400 };
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: HISTORIES, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Invariants 2 and 3: restarts, relists and repeated news change nothing of what is done, and nothing is done twice.
     #[test]

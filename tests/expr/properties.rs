@@ -15,9 +15,12 @@ fn example(seed: u64) -> Option<(String, tidegate::expr::Program, serde_json::Va
     Some((text, program, object))
 }
 
-/// Four hundred cases, or `PROPTEST_CASES`.
+/// More cases in a release build, as CI runs them.
+const CASES: u32 = if cfg!(debug_assertions) { 200 } else { 4_000 };
+
+/// So many cases, or `PROPTEST_CASES`.
 fn config() -> ProptestConfig {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(400);
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(CASES);
     ProptestConfig { cases, max_global_rejects: 10 * cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
