@@ -155,9 +155,13 @@ fn normalized(url: &str) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "in tests")]
 mod tests {
     use super::super::glob::{file_match, glob_match};
+    use super::Project;
     use super::normalized;
+    use crate::diagnostic::Sources;
+    use crate::manifests::{Defaults, Manifests, Platform, read_text};
 
     /// Each line was asked of Go: `filepath.Match` and gobwas/glob 0.2.3.
     #[test]
@@ -197,6 +201,103 @@ mod tests {
         for (pattern, text, separators, expected) in globs {
             assert_eq!(glob_match(pattern, text, separators), expected, "{pattern} {text} {separators}");
         }
+    }
+
+    /// What a project permits, beside what `AppProject` of argo-cd 3.5.7 gives for the same.
+    #[test]
+    fn permits() {
+        let object = |spec: &str| project(spec);
+        let kinds = [
+            ("{}", "", "ConfigMap", "a", true, true),
+            (r#"{"namespaceResourceWhitelist":[]}"#, "", "ConfigMap", "a", true, false),
+            (
+                r#"{"namespaceResourceWhitelist":[{"group":"*","kind":"*"}],"namespaceResourceBlacklist":[{"group":"rbac.authorization.k8s.io","kind":"Role*"}]}"#,
+                "rbac.authorization.k8s.io",
+                "RoleBinding",
+                "a",
+                true,
+                false,
+            ),
+            ("{}", "rbac.authorization.k8s.io", "ClusterRole", "a", false, false),
+            (
+                r#"{"clusterResourceWhitelist":[{"group":"","kind":"Namespace","name":"ml-*"}]}"#,
+                "",
+                "Namespace",
+                "ml-a",
+                false,
+                true,
+            ),
+            (
+                r#"{"clusterResourceWhitelist":[{"group":"","kind":"Namespace","name":"ml-*"}]}"#,
+                "",
+                "Namespace",
+                "other",
+                false,
+                false,
+            ),
+            (
+                r#"{"clusterResourceWhitelist":[{"group":"*","kind":"*"}],"clusterResourceBlacklist":[{"group":"","kind":"Namespace","name":"kube-*"}]}"#,
+                "",
+                "Namespace",
+                "kube-a",
+                false,
+                false,
+            ),
+        ];
+        for (spec, group, kind, name, namespaced, expected) in kinds {
+            let object = object(spec);
+            assert_eq!(
+                Project { object: &object.objects[0] }.kind(group, kind, name, namespaced),
+                expected,
+                "{spec} {kind} {name}"
+            );
+        }
+        let sources = [
+            (r#"["*"]"#, "https://example.org/a", true),
+            (r#"["*","!https://example.org/private/**"]"#, "https://Example.org/private/y.git", false),
+            (r#"["https://example.org/*"]"#, "https://example.org/a/b", false),
+            (r#"["git@example.org:team/*"]"#, "git@example.org:team/x.git", true),
+            (r#"["ssh://git@example.org/team/*"]"#, "git@example.org:team/x", true),
+            (r#"["!https://a/*"]"#, "https://b/c", true),
+            ("[]", "x", false),
+            (r#"["https://example.org/x.git"]"#, "https://example.org/x", true),
+            (r#"["https://*.example.org/x"]"#, "https://a.b.example.org/x", true),
+        ];
+        for (list, url, expected) in sources {
+            let object = object(&format!(r#"{{"sourceRepos":{list}}}"#));
+            assert_eq!(Project { object: &object.objects[0] }.source(url), expected, "{list} {url}");
+        }
+        let here = "https://kubernetes.default.svc";
+        let destinations = [
+            (r#"[{"server":"HERE","namespace":"ml-*"}]"#, "ml-a", true),
+            (r#"[{"server":"HERE","namespace":"ml-*"}]"#, "x", false),
+            (r#"[{"server":"HERE","namespace":"*"},{"server":"HERE","namespace":"!kube-*"}]"#, "kube-system", false),
+            (r#"[{"server":"HERE","namespace":"*"},{"server":"HERE","namespace":"!kube-*"}]"#, "ml", true),
+            (r#"[{"name":"in-cluster","namespace":"ml"}]"#, "ml", true),
+            (r#"[{"name":"*","namespace":"ml"},{"name":"!in-cluster","namespace":"*"}]"#, "ml", false),
+            (r#"[{"server":"*","namespace":"*"},{"server":"!HERE","namespace":"*"}]"#, "ml", false),
+            ("[]", "ml", false),
+            (r#"[{"server":"HERE","namespace":"*"}]"#, "", true),
+            (r#"[{"server":"HERE"}]"#, "ml", false),
+        ];
+        for (list, namespace, expected) in destinations {
+            let object = object(&format!(r#"{{"destinations":{}}}"#, list.replace("HERE", here)));
+            let found = Project { object: &object.objects[0] }.destination(&object.applications[0], namespace);
+            assert_eq!(found, Some(expected), "{list} {namespace}");
+        }
+    }
+
+    fn project(spec: &str) -> Platform {
+        let text = format!(
+            "{{\"apiVersion\": \"argoproj.io/v1alpha1\", \"kind\": \"AppProject\", \"metadata\": {{\"name\": \"p\"}}, \"spec\": {spec}}}\n---\n{{apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {{name: a}}, spec: {{destination: {{server: https://kubernetes.default.svc}}}}}}\n"
+        );
+        let mut sources = Sources::default();
+        let file = sources.add("p.yaml", text);
+        let mut read = Manifests::default();
+        read_text(&sources, file, &mut read);
+        let mut platform = Platform::new(read, &Defaults::default(), &sources);
+        platform.objects.retain(|object| &*object.kind == "AppProject");
+        platform
     }
 
     #[test]
