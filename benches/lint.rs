@@ -9,10 +9,12 @@ mod timing;
 use std::fmt::Write;
 use std::hint::black_box;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use granit_parser::{Event, Parser};
 use serde::Deserialize;
-use tidegate::diagnostic::Sources;
+use tidegate::diagnostic::{Diagnostic, Sources};
+use tidegate::graph::Graph;
 use tidegate::lint::{Allows, Subject, allowed, manifests};
 use tidegate::manifests::{Defaults, Manifests, Platform, read_text};
 use tidegate::rulebook::{Options, Rulebook, load};
@@ -63,16 +65,14 @@ fn events(text: &str) -> usize {
     count
 }
 
-/// Values, as a program would read them.
-fn values(text: &str) -> usize {
-    serde_yaml::Deserializer::from_str(text)
-        .filter_map(|document| serde_json::Value::deserialize(document).ok())
-        .map(|value| usize::from(black_box(value).is_object()))
-        .sum()
+/// Values, as a program would read and keep them.
+fn values(text: &str) -> Vec<serde_json::Value> {
+    let documents = serde_yaml::Deserializer::from_str(text);
+    documents.filter_map(|document| serde_json::Value::deserialize(document).ok()).collect()
 }
 
-/// What the verb does after the file has been read into memory, but for printing.
-fn lint(text: &str, rulebook: &Rulebook) -> (usize, usize) {
+/// What the verb does after the file has been read into memory, but for printing. The verb does not free what it has read.
+fn lint(text: &str, rulebook: &Rulebook) -> (Platform, Graph, Vec<Diagnostic>) {
     let mut sources = Sources::default();
     let file = sources.add("rendered.yaml", text);
     let mut read = Manifests::default();
@@ -82,7 +82,13 @@ fn lint(text: &str, rulebook: &Rulebook) -> (usize, usize) {
     let subject = Subject { platform: &platform, rulebook, graph: &graph, sources: &sources };
     let allows = Allows::read(&sources, &[], Some(&platform));
     let found = allowed(manifests(&subject), allows, Some(&platform), rulebook);
-    (platform.objects.len(), found.len())
+    (platform, graph, found)
+}
+
+/// The time of a computation without that of freeing what it gives.
+fn kept<T>(run: impl FnOnce() -> T) -> Duration {
+    let mut kept = None;
+    timed(|| kept = Some(run()))
 }
 
 /// What each stage of it takes.
@@ -93,7 +99,7 @@ fn stages(text: &str, rulebook: &Rulebook) {
     println!("  read {:.1?}", timed(|| read_text(&sources, file, &mut read)));
     let mut platform = Platform::default();
     println!("  platform {:.1?}", timed(|| platform = Platform::new(read, &Defaults::default(), &sources)));
-    let mut graph = tidegate::graph::Graph::default();
+    let mut graph = Graph::default();
     println!("  graph {:.1?}", timed(|| graph = tidegate::graph::build(rulebook, Some(&platform))));
     let subject = Subject { platform: &platform, rulebook, graph: &graph, sources: &sources };
     let mut found = Vec::new();
@@ -116,19 +122,17 @@ fn main() {
         return std::fs::write(arguments.next().unwrap(), &text).unwrap();
     }
     let rulebook = load([], &Options::default()).rulebook.unwrap();
-    let (objects, findings) = lint(&text, &rulebook);
-    println!(
-        "{objects} objects, {} KiB, {findings} findings; {} events, {} values",
-        text.len() / 1024,
-        events(&text),
-        values(&text)
-    );
+    let (platform, _, found) = lint(&text, &rulebook);
+    let (objects, size) = (platform.objects.len(), text.len() / 1024);
+    println!("{objects} objects, {size} KiB, {} findings; {} events", found.len(), events(&text));
+    assert_eq!(values(&text).len(), objects);
+    drop(platform);
     stages(&text, &rulebook);
     let [mut bare, mut parsed, mut linted] = [const { Vec::new() }; 3];
     for _ in 0..ROUNDS {
         bare.push(timed(|| events(&text)));
-        parsed.push(timed(|| values(&text)));
-        linted.push(timed(|| lint(&text, &rulebook)));
+        parsed.push(kept(|| values(&text)));
+        linted.push(kept(|| lint(&text, &rulebook)));
     }
     let [bare, parsed, linted] = [bare, parsed, linted].map(median);
     println!("events alone {bare:.1?}, values by serde_yaml_ng {parsed:.1?}, lint {linted:.1?}");

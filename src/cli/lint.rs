@@ -81,5 +81,8 @@ fn findings(args: &Args, compiled: &mut Compiled) -> anyhow::Result<(Vec<Diagnos
     found.extend(lint::manifests(&subject));
     diagnostic::sort(&mut found);
     let allows = Allows::read(&compiled.sources, &rule_files, Some(&platform));
-    Ok((allowed(found, allows, Some(&platform), &rulebook), platform.objects.len()))
+    let (found, objects) = (allowed(found, allows, Some(&platform), &rulebook), platform.objects.len());
+    // The process ends soon: to free a million small values first takes a sixth of the time.
+    std::mem::forget((platform, graph));
+    Ok((found, objects))
 }

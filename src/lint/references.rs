@@ -97,7 +97,7 @@ const DESCRIBE: &[(&str, &str)] = &[
 
 /// Whether an object makes its pods as soon as it is applied, if it makes any.
 pub(super) fn starts(object: &Object) -> bool {
-    let at = |pointer: &str| object.value.pointer(pointer);
+    let at = |path: &str| path.split('/').skip(1).try_fold(&object.value, |value, key| value.get(key));
     let none = |pointer: &str| at(pointer).and_then(Value::as_i64) == Some(0);
     let on = |pointer: &str| at(pointer).and_then(Value::as_bool) == Some(true);
     match (&*object.group, &*object.kind) {

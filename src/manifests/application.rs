@@ -195,7 +195,7 @@ fn ignored(value: &Value) -> IgnoreDifference {
 }
 
 fn text<'v>(object: &'v Value, pointer: &str) -> &'v str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    super::platform::at(object, pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {

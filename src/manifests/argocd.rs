@@ -79,7 +79,7 @@ pub struct HookRead {
 /// An object's annotations; the keys whose values are not texts on the right. One such value and Argo CD sees no annotation at all
 /// (`NestedStringMap`), and the API server refuses the object.
 pub(super) fn annotations(object: &Value) -> Result<BTreeMap<&str, &str>, Vec<String>> {
-    let Some(map) = object.pointer("/metadata/annotations").and_then(Value::as_object) else {
+    let Some(map) = super::platform::at(object, "/metadata/annotations").and_then(Value::as_object) else {
         return Ok(BTreeMap::new());
     };
     let wrong: Vec<String> = map.iter().filter(|(_, v)| !v.is_string()).map(|(k, _)| k.clone()).collect();

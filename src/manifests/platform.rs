@@ -75,7 +75,14 @@ impl Object {
     /// The value of an annotation; none when an annotation of the object is not a text (then nothing reads any of them).
     #[must_use]
     pub fn annotation(&self, key: &str) -> Option<&str> {
-        argocd::annotations(&self.value).ok()?.get(key).copied()
+        let annotations = self.value.get("metadata")?.get("annotations")?.as_object()?;
+        let value = annotations.get(key)?.as_str()?;
+        annotations.values().all(Value::is_string).then_some(value)
+    }
+
+    /// What no two objects share, whatever their versions: group, kind, namespace, name.
+    fn key(&self) -> (&str, &str, &str, &str) {
+        (&self.group, &self.kind, &self.namespace, &self.name)
     }
 
     /// Where an annotation stands; the document where that is not known.
@@ -104,8 +111,6 @@ impl Object {
     }
 }
 
-type Key = (Arc<str>, Arc<str>, Arc<str>, Arc<str>);
-
 /// Everything that some manifests say.
 #[derive(Debug, Default)]
 pub struct Platform {
@@ -115,7 +120,6 @@ pub struct Platform {
     pub applications: Vec<Application>,
     /// Findings: those of reading, duplicates, annotations that Argo CD passes over. Sorted.
     pub diagnostics: Vec<Diagnostic>,
-    index: BTreeMap<Key, usize>,
 }
 
 impl Platform {
@@ -137,24 +141,21 @@ impl Platform {
         }
         // Of two equal objects Argo CD applies the last (`controller/state.go`, DeduplicateTargetObjects). Files may come in any order, so
         // the last is the last by file name and line.
-        let place = |o: &Object| (sources.get(o.place.file).map(|s| s.name.clone()), o.place.start);
-        let key = |o: &Object| (o.group.clone(), o.kind.clone(), o.namespace.clone(), o.name.clone());
-        objects.sort_by_cached_key(|o| (key(o), place(o)));
+        let file = |o: &Object| sources.get(o.place.file).map(|source| &source.name);
+        objects.sort_by(|a, b| {
+            a.key().cmp(&b.key()).then_with(|| (file(a), a.place.start).cmp(&(file(b), b.place.start)))
+        });
         let mut platform = Platform { applications, ..Platform::default() };
+        platform.objects.reserve_exact(objects.len());
         for object in objects {
             let generated = object.name.ends_with('*');
-            let known =
-                platform.index.get(&key(&object)).and_then(|at| platform.objects.get(*at)).filter(|_| !generated);
-            if let Some(first) = known {
+            if let Some(known) = platform.objects.last_mut().filter(|known| !generated && known.key() == object.key()) {
                 let message = format!("the {} `{}` stands twice; Argo CD applies the last", object.kind, object.name);
-                let found = Diagnostic::warning(Code::DUPLICATE_OBJECT, head(first.place), message).label("not read");
+                let found = Diagnostic::warning(Code::DUPLICATE_OBJECT, head(known.place), message).label("not read");
                 diagnostics.push(found.related(head(object.place), "this one is read"));
-                if let Some(place) = platform.index.get(&key(&object)).and_then(|at| platform.objects.get_mut(*at)) {
-                    *place = object;
-                }
+                *known = object;
                 continue;
             }
-            platform.index.entry(key(&object)).or_insert(platform.objects.len());
             platform.objects.push(object);
         }
         diagnostic::sort(&mut diagnostics);
@@ -165,8 +166,9 @@ impl Platform {
     /// The object of this kind and name, whatever its version.
     #[must_use]
     pub fn find(&self, group: &str, kind: &str, namespace: &str, name: &str) -> Option<&Object> {
-        let key = (Arc::from(group), Arc::from(kind), Arc::from(namespace), Arc::from(name));
-        self.index.get(&key).and_then(|at| self.objects.get(*at))
+        // The first of equal ones: several objects may have one generated name.
+        let at = self.objects.partition_point(|object| object.key() < (group, kind, namespace, name));
+        self.objects.get(at).filter(|object| object.key() == (group, kind, namespace, name))
     }
 }
 
@@ -175,8 +177,13 @@ fn head(place: Span) -> Span {
     Span { end: place.start, ..place }
 }
 
-fn text<'v>(object: &'v Value, pointer: &str) -> &'v str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+/// A field by its path, such as `/metadata/name`, none of whose keys needs to be escaped: `Value::pointer` makes two texts of each.
+pub(super) fn at<'v>(object: &'v Value, path: &str) -> Option<&'v Value> {
+    path.split('/').skip(1).try_fold(object, |value, key| value.get(key))
+}
+
+fn text<'v>(object: &'v Value, path: &str) -> &'v str {
+    at(object, path).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn group_version(object: &Value) -> (Arc<str>, Arc<str>) {
@@ -202,7 +209,7 @@ fn read(
     let (group, version) = group_version(&object);
     let kind: Arc<str> = text(&object, "/kind").into();
     for field in ["name", "namespace"] {
-        let value = object.pointer(&format!("/metadata/{field}"));
+        let value = object.get("metadata").and_then(|metadata| metadata.get(field));
         if let Some(value) = value.filter(|v| !v.is_string() && !v.is_null()) {
             let message = format!("not read: a {kind} whose `metadata.{field}` is `{value}`, not a text");
             diagnostics.push(Diagnostic::error(Code::NOT_AN_OBJECT, head(place), message).help("put it in quotes"));
@@ -210,7 +217,7 @@ fn read(
         }
     }
     let name: Arc<str> = match (text(&object, "/metadata/name"), text(&object, "/metadata/generateName")) {
-        (_, _) if object.pointer("/metadata/name").is_some_and(is_cipher) => {
+        (_, _) if at(&object, "/metadata/name").is_some_and(is_cipher) => {
             let message = format!("not read: SOPS has encrypted the name of this {kind}");
             let help = "encrypt the data alone, for example with `encrypted_regex: ^(data|stringData)$` in .sops.yaml";
             diagnostics.push(Diagnostic::note(Code::NOT_AN_OBJECT, head(place), message).help(help));
@@ -345,7 +352,7 @@ fn membership(
         return default.filter(|a| !(is_application(object) && *a.name == *name));
     }
     for label in ["argocd.argoproj.io/instance", "app.kubernetes.io/instance"] {
-        let labels = object.pointer("/metadata/labels").and_then(Value::as_object);
+        let labels = at(object, "/metadata/labels").and_then(Value::as_object);
         let value = labels.and_then(|l| l.get(label)).and_then(Value::as_str);
         if let Some(found) = value.and_then(|value| applications.iter().find(|a| &*a.app.name == value)) {
             return Some(found.app.clone());

@@ -80,11 +80,16 @@ impl Scopes {
     }
 
     pub(super) fn is_namespaced(&self, group: &str, kind: &str) -> bool {
-        let key = (group.to_owned(), kind.to_owned());
-        if self.namespaced.contains(&key) {
-            return true;
+        if !self.namespaced.is_empty() || !self.cluster.is_empty() {
+            let key = (group.to_owned(), kind.to_owned());
+            if self.namespaced.contains(&key) {
+                return true;
+            }
+            if self.cluster.contains(&key) {
+                return false;
+            }
         }
-        !self.cluster.contains(&key) && CLUSTER_SCOPED.binary_search(&(group, kind)).is_err()
+        CLUSTER_SCOPED.binary_search(&(group, kind)).is_err()
     }
 }
 

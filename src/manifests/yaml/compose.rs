@@ -1,6 +1,6 @@
 //! Parser events to a JSON value, with bounds, aliases, merge keys, and the places of what findings point at.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag, options};
@@ -301,7 +301,8 @@ impl<'t> Composer<'t> {
 
     fn mapping(&mut self, start: &Span, at: At, depth: usize) -> Result<Node, YamlError> {
         let mut map = Map::new();
-        let mut written: HashMap<String, Range<usize>> = HashMap::new();
+        // The keys that stand in the text, once others have come by a merge: a key that overwrites one of those does not stand twice.
+        let mut written: Option<BTreeSet<String>> = None;
         let mut deepest = 0;
         let mut weight = 16usize;
         loop {
@@ -312,25 +313,34 @@ impl<'t> Composer<'t> {
             }
             let merge = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "<<");
             let key = self.node(event, &span, At::Elsewhere, depth + 1)?;
-            let name = scalar::key(&key.value);
+            let Node { value: key, depth: key_depth, weight: key_weight, bytes: key_bytes } = key;
+            let name = match key {
+                Value::String(name) => Some(name),
+                other => scalar::key(&other),
+            };
             let inner = name.as_deref().map_or(At::Elsewhere, |name| at.child(name));
             let (event, value_span) = self.next()?;
             let value = self.node(event, &value_span, inner, depth + 1)?;
-            deepest = deepest.max(key.depth).max(value.depth);
-            weight = weight.saturating_add(key.weight).saturating_add(value.weight);
+            deepest = deepest.max(key_depth).max(value.depth);
+            weight = weight.saturating_add(key_weight).saturating_add(value.weight);
             if merge {
+                written.get_or_insert_with(|| map.keys().cloned().collect());
                 merge_into(&mut map, value)?;
                 continue;
             }
             let Some(name) = name else {
-                return fail(key.bytes, "a key must be a text, a number or a boolean");
+                return fail(key_bytes, "a key must be a text, a number or a boolean");
             };
-            if written.insert(name.clone(), key.bytes.clone()).is_some() {
+            let again = match &mut written {
+                Some(written) => !written.insert(name.clone()),
+                None => map.contains_key(&name),
+            };
+            if again {
                 let message = format!("the key `{name}` stands twice; Kubernetes takes the last");
-                self.oddities.push(YamlError { message, bytes: key.bytes.clone() });
+                self.oddities.push(YamlError { message, bytes: key_bytes.clone() });
             }
             if at == At::Annotations {
-                let bytes = key.bytes.start..value.bytes.end.max(key.bytes.end);
+                let bytes = key_bytes.start..value.bytes.end.max(key_bytes.end);
                 self.marks.push(Mark { item: self.item.clone(), kind: MarkKind::Annotation(name.clone()), bytes });
             }
             map.insert(name, value.value);
