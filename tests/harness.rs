@@ -77,7 +77,7 @@ fn only_the_harness_starts_controllers() {
                 folders.push(entry);
             } else if entry.extension().is_some_and(|ext| ext == "rs") {
                 let text = std::fs::read_to_string(&entry).unwrap();
-                let starts = [concat!("arg(\"r", "un\")"), concat!("[\"r", "un\"")];
+                let starts = [concat!("arg(\"r", "un\")"), concat!("([\"r", "un\""), concat!("&[\"r", "un\"")];
                 let program = concat!("CARGO_BIN_EXE_", "tidegate");
                 let found = text.contains(program) && starts.iter().any(|start| text.contains(start));
                 assert!(!found, "{} starts a controller: use `Cluster::start_controller`", entry.display());

@@ -83,7 +83,7 @@ enum Verb {
     Diff(diff::Args),
     /// Write the waves that the rules ask for into manifests, and nothing else; print them, or what would change
     Annotate(annotate::Args),
-    /// Print the rules as text for other systems: health checks for Argo CD, roles
+    /// Print the rules as text for other systems: health checks, roles, hooks, an admission policy
     Emit(emit::Args),
     /// Tell the health of objects, by which line of their kind and why; or test kinds against cases
     Health(health::Args),

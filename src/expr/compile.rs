@@ -388,7 +388,7 @@ impl Compiler<'_> {
         let mut diagnostic = Diagnostic::error(Code::EXPRESSION_TYPE, span, message);
         let help = [(a, b), (b, a)]
             .into_iter()
-            .find_map(|((k, _), (other, written))| conversion_help(k, other, &full(written)));
+            .find_map(|((k, it), (other, written))| conversion_help(k, &full(it), other, &full(written)));
         if let Some(help) = help {
             diagnostic = diagnostic.help(help);
         }
@@ -420,19 +420,28 @@ fn constant(node: &Node) -> Option<Value> {
 }
 
 /// How to make the other side fit a type, if there is a plain way.
-fn conversion_help(kind: &Type, other: &Type, written: &str) -> Option<String> {
+fn conversion_help(kind: &Type, it: &str, other: &Type, written: &str) -> Option<String> {
     if let Type::Optional(_) = other {
         return Some(format!("take the value out: `{written}.orValue(…)`"));
     }
     match (kind, other) {
         (Type::Timestamp, Type::Dyn | Type::String) => Some(format!("write `timestamp({written})`")),
         (Type::Duration, Type::Dyn | Type::String) => Some(format!("write `duration({written})`")),
+        // As texts, "10" comes before "3".
+        (Type::String, Type::Int | Type::Uint | Type::Double) if number_in_quotes(it).is_some() => {
+            number_in_quotes(it).map(|number| format!("write `{number}`, without quotes"))
+        }
         (Type::String, Type::Int | Type::Uint | Type::Double | Type::Bool) => {
             Some(format!("write `string({written})`"))
         }
         (Type::Double, Type::Int | Type::Uint) => Some(format!("write `double({written})`")),
         _ => None,
     }
+}
+
+fn number_in_quotes(written: &str) -> Option<&str> {
+    let text = ['"', '\''].iter().find_map(|quote| written.strip_prefix(*quote)?.strip_suffix(*quote))?;
+    text.parse::<f64>().is_ok().then_some(text)
 }
 
 /// The type of `a OP b`; `None` where no overload can fit.

@@ -168,7 +168,7 @@ impl Resolver<'_> {
     fn rolls(&mut self, object: &ObjectRef, span: Span) -> bool {
         let rolls = self.is_type(object.kind, "serving.kserve.io", "InferenceService");
         if rolls {
-            let message = "an annotation on an InferenceService rolls its pods, so this would be a restart";
+            let message = "an annotation or a label of an InferenceService rolls its pods, so this would be a restart";
             self.error(Code::REFRESH_ROLLS, span, message, format!("use `restart {}`", self.say(object)));
         }
         rolls

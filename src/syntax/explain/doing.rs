@@ -93,6 +93,10 @@ fn action(cx: &Cx<'_>) -> Option<Diagnostic> {
         let help = format!("leave out `{}`, or write an action before `{found}`", cx.word(-1));
         return Some(cx.error(cx.span(0), message).help(help));
     }
+    if found == "within" {
+        let message = "`within` belongs to the condition, not to the actions";
+        return Some(cx.error(cx.span(0), message).help("write it before `then`: `when … within D then …`"));
+    }
     let d = cx.error(cx.span(0), format!("`{}` is not an action", shown(found)));
     let other = OTHER_ACTIONS.iter().find(|(wrong, _)| found.eq_ignore_ascii_case(wrong)).map(|(_, right)| *right);
     let words: Vec<&str> = ACTIONS.iter().chain(MODIFIERS).chain(&["else"]).copied().collect();
