@@ -291,3 +291,88 @@ fn findings_in_each_form() {
         insta::assert_snapshot!(format!("findings-{format}"), format!("{}{}", ran.out, ran.err));
     }
 }
+
+#[test]
+fn a_pipe_that_carries_nothing() {
+    let folder = folder(&[("good.tide", GOOD), ("m.yaml", OBJECTS)]);
+    let told = "standard input holds no document; did the command before the pipe fail?";
+    for args in [
+        "lint --manifests -",
+        "lint good.tide --manifests m.yaml --manifests -",
+        "plan good.tide --manifests -",
+        "graph good.tide --manifests -",
+        "annotate good.tide --manifests -",
+        "annotate good.tide --print --manifests -",
+        "annotate good.tide --krm",
+    ] {
+        for input in ["", "\n", "---\n# Source: chart/templates/a.yaml\n---\n"] {
+            let words: Vec<&str> = args.split_whitespace().collect();
+            let ran = tidegate_with(folder.path(), &words, input);
+            assert_eq!(ran.code, 2, "`{args}` of {input:?}: {}{}", ran.out, ran.err);
+            assert!(ran.err.contains(told) && ran.out.is_empty(), "`{args}` of {input:?}: {}{}", ran.out, ran.err);
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_back_is_passed_over() {
+    let folder = folder(&[("m/a/good.yaml", OBJECTS), ("other/late.yaml", "# nothing\n")]);
+    std::os::unix::fs::symlink(".", folder.path().join("m/self")).unwrap();
+    std::os::unix::fs::symlink("../..", folder.path().join("m/a/up")).unwrap();
+    let ran = tidegate(folder.path(), &["lint", "--manifests", "m", "--format", "human"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, "2 objects, nothing found\n"), "{}{}", ran.out, ran.err);
+}
+
+/// `web` of `prod` needs an account that names no namespace and comes later.
+const HOMELESS: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: prod}\n\
+    spec: {template: {spec: {serviceAccountName: web, containers: [{name: a, image: a}]}}}\n---\n\
+    apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: web, annotations: {argocd.argoproj.io/sync-wave: \"2\"}}\n";
+
+#[test]
+fn objects_without_a_namespace_are_where_most_others_are() {
+    let other = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: NS}\n";
+    let twin = "---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: web, namespace: prod}\n";
+    let files = [
+        ("one.yaml", HOMELESS.to_owned()),
+        // Of equals the first by name.
+        ("dev.yaml", format!("{HOMELESS}{}", other.replace("NS", "dev"))),
+        ("qa.yaml", format!("{HOMELESS}{}", other.replace("NS", "qa"))),
+        // An account of its own is there already.
+        ("twin.yaml", format!("{HOMELESS}{twin}")),
+        ("good.tide", "when job train succeeds then notify \"done\"\n".to_owned()),
+    ];
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let needs = "TG601]: deployment `web` in wave 0 needs ServiceAccount `web`";
+    check(
+        &files,
+        &[
+            ("lint --format plain --manifests one.yaml", 1, needs, ""),
+            ("lint --format plain --manifests dev.yaml", 0, "", ""),
+            ("lint --format plain --manifests qa.yaml", 1, needs, ""),
+            ("lint --format plain --manifests twin.yaml", 0, "", ""),
+            ("lint --format plain --manifests one.yaml --default-namespace prod", 1, needs, ""),
+            ("lint --format plain --manifests one.yaml --default-namespace dev", 0, "", ""),
+            ("lint --format human --manifests one.yaml", 1, "", "1 error\n"),
+        ],
+    );
+    let ran = tidegate(folder(&files).path(), &["lint", "good.tide", "--format", "plain", "--manifests", "one.yaml"]);
+    assert!(!ran.out.contains("TG601"), "rules without a namespace speak of `default`: {}", ran.out);
+}
+
+#[test]
+fn a_line_break_in_an_annotation_stays_in_one_line_and_notes_are_counted() {
+    let broken = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  annotations:\n    argocd.argoproj.io/sync-wave: \"x\\ny\"\n";
+    let moved = "apiVersion: v1\nkind: Namespace\nmetadata: {name: ml}\n---\napiVersion: v1\nkind: ConfigMap\n\
+        metadata: {name: a, namespace: ml, annotations: {argocd.argoproj.io/sync-wave: \"-1\"}}\n";
+    let null = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, annotations: {x: null, argocd.argoproj.io/sync-wave: \"3\"}}\n";
+    check(
+        &[("broken.yaml", broken), ("moved.yaml", moved), ("null.yaml", null)],
+        &[
+            ("lint --format plain --manifests broken.yaml", 1, "[TG404]: `x y` is not a wave; Argo CD passes over it", ""),
+            ("lint --format human --manifests moved.yaml", 0, "", "\n1 note\n"),
+            // An annotation without a value is an empty text to the API server.
+            ("lint --format plain --manifests null.yaml", 0, "", ""),
+        ],
+    );
+}

@@ -16,7 +16,7 @@ use super::format::FormatArg;
 use super::rulebook::{self, RulebookArgs};
 use super::{Exit, Format, Out, Rules, plan, plural, read_rules};
 use crate::diagnostic::Source;
-use crate::manifests::{self, MANIFEST_BYTES_MAX, Manifests, read_bounded, read_text};
+use crate::manifests::{self, MANIFEST_BYTES_MAX, Manifests, ReadError, holds_nothing, read_bounded, read_text};
 
 /// Arguments of `annotate`.
 #[derive(Debug, clap::Args)]
@@ -138,6 +138,9 @@ fn annotated(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
 fn standard_input() -> anyhow::Result<Input> {
     let bytes = read_bounded(Path::new("-"), MANIFEST_BYTES_MAX)?;
     let text = String::from_utf8(bytes).context("standard input is not UTF-8")?;
+    if holds_nothing(&text) {
+        return Err(ReadError::Nothing.into());
+    }
     let list = ResourceList::of(&text);
     Ok(Input { text, list })
 }

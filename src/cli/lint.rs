@@ -8,7 +8,7 @@ use super::{Exit, FindingsFormat, Out, plural, report_findings};
 use crate::diagnostic::{self, Diagnostic, FileId, Severity};
 use crate::lint::{Allows, Subject, allowed};
 use crate::rulebook::{Compiled, Options};
-use crate::{graph, lint};
+use crate::{graph, lint, manifests};
 
 /// Arguments of `lint`.
 #[derive(Debug, clap::Args)]
@@ -72,10 +72,18 @@ fn findings(args: &Args, compiled: &mut Compiled) -> anyhow::Result<(Vec<Diagnos
     if let Some(rulebook) = &own {
         found.extend(lint::lint(rulebook, &compiled.trees));
     }
-    let Some(rulebook) = own.or_else(|| crate::rulebook::load([], &Options::default()).rulebook) else {
+    let Some(mut rulebook) = own.or_else(|| crate::rulebook::load([], &Options::default()).rulebook) else {
         anyhow::bail!("the built-in kinds do not compile");
     };
-    let platform = super::plan::read_platform(&args.manifests, &rulebook, &mut compiled.sources)?;
+    let manifests = manifests::read(&args.manifests, &mut compiled.sources)?;
+    // Rules without a namespace speak of `default`; without rules only the manifests can tell where an object without one is.
+    if args.rules.is_empty()
+        && !args.rulebook.has_namespace()
+        && let Some(usual) = manifests::usual_namespace(&manifests)
+    {
+        rulebook.namespace = usual;
+    }
+    let platform = super::plan::platform_of(manifests, &rulebook, &compiled.sources);
     let graph = graph::build(&rulebook, Some(&platform));
     let subject = Subject { platform: &platform, rulebook: &rulebook, graph: &graph, sources: &compiled.sources };
     found.extend(lint::manifests(&subject));

@@ -14,12 +14,18 @@ pub struct RulebookArgs {
     /// Name of the installation: part of every record, lease and state name
     #[arg(long = "rulebook", value_name = "ID", default_value = "default")]
     id: String,
-    /// Where the names of files without a `namespace` live
+    /// Where the names of rule files without a `namespace` live, and the objects of manifests that name none
     #[arg(long = "default-namespace", value_name = "NAMESPACE")]
     default_namespace: Option<String>,
 }
 
 impl RulebookArgs {
+    /// `--default-namespace` is given.
+    #[must_use]
+    pub fn has_namespace(&self) -> bool {
+        self.default_namespace.is_some()
+    }
+
     /// As the rulebook wants it.
     #[must_use]
     pub fn options(&self) -> Options {

@@ -9,7 +9,7 @@ use super::beside::{Beside, Role, is_kustomization};
 use super::{MANIFEST_BYTES_MAX, Manifests, read_text};
 use crate::diagnostic::{Code, Diagnostic, FileId, Sources, Span};
 
-/// Deeper folders are refused, so that a circle of symbolic links ends.
+/// Deeper folders are refused.
 const FOLDER_DEPTH_MAX: usize = 32;
 
 /// Why a path cannot be read.
@@ -31,6 +31,9 @@ pub enum ReadError {
         /// Such as ``.yaml``.
         wanted: String,
     },
+    /// Standard input without a document.
+    #[error("standard input holds no document; did the command before the pipe fail?")]
+    Nothing,
     /// A file above the limit.
     #[error("`{path}` is larger than {} MiB", bytes_max >> 20)]
     TooLarge {
@@ -76,6 +79,9 @@ pub fn read(paths: &[PathBuf], sources: &mut Sources) -> Result<Manifests, ReadE
                 continue;
             }
         };
+        if path.as_os_str() == "-" && holds_nothing(&text) {
+            return Err(ReadError::Nothing);
+        }
         let role = beside.role(path, &text);
         match role {
             Role::Part if !given => continue,
@@ -97,6 +103,13 @@ pub fn read(paths: &[PathBuf], sources: &mut Sources) -> Result<Manifests, ReadE
         }
     }
     Ok(manifests)
+}
+
+/// Only blank lines, comments and marks between documents: what a pipe carries when its command has failed.
+#[must_use]
+pub fn holds_nothing(text: &str) -> bool {
+    let mut lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    lines.all(|line| line.is_empty() || line.starts_with('#') || line == "---" || line == "...")
 }
 
 /// The text, or the first byte that is no UTF-8, the text as far as it is one, and the encoding that it seems to have.
@@ -166,7 +179,7 @@ pub fn walk(paths: &[PathBuf], extensions: &[&str]) -> Result<Vec<PathBuf>, Read
     for path in paths {
         let mut found = Vec::new();
         if path.as_os_str() != "-" && std::fs::metadata(path).map_err(io_error(path))?.is_dir() {
-            walk_folder(path, extensions, 0, &mut found)?;
+            walk_folder(path, extensions, &mut Vec::new(), &mut found)?;
             if found.is_empty() {
                 let wanted: Vec<String> = extensions.iter().map(|e| format!("`.{e}`")).collect();
                 return Err(ReadError::Empty { path: path.display().to_string(), wanted: wanted.join(" or ") });
@@ -186,10 +199,21 @@ pub fn walk(paths: &[PathBuf], extensions: &[&str]) -> Result<Vec<PathBuf>, Read
     Ok(files)
 }
 
-fn walk_folder(folder: &Path, extensions: &[&str], depth: usize, found: &mut Vec<PathBuf>) -> Result<(), ReadError> {
-    if depth > FOLDER_DEPTH_MAX {
+/// `above`: the folders that this one is in, without symbolic links. A link to one of them is passed over: all that it leads to is read already.
+fn walk_folder(
+    folder: &Path,
+    extensions: &[&str],
+    above: &mut Vec<PathBuf>,
+    found: &mut Vec<PathBuf>,
+) -> Result<(), ReadError> {
+    if above.len() > FOLDER_DEPTH_MAX {
         return Err(ReadError::TooDeep { path: folder.display().to_string() });
     }
+    let identity = folder.canonicalize().map_err(io_error(folder))?;
+    if above.contains(&identity) {
+        return Ok(());
+    }
+    above.push(identity);
     for entry in std::fs::read_dir(folder).map_err(io_error(folder))? {
         let path = entry.map_err(io_error(folder))?.path();
         if path.file_name().is_none_or(|n| n.to_string_lossy().starts_with('.')) {
@@ -197,11 +221,12 @@ fn walk_folder(folder: &Path, extensions: &[&str], depth: usize, found: &mut Vec
         }
         let kind = std::fs::metadata(&path).map_err(io_error(&path))?;
         if kind.is_dir() {
-            walk_folder(&path, extensions, depth + 1, found)?;
+            walk_folder(&path, extensions, above, found)?;
         } else if path.extension().is_some_and(|e| extensions.iter().any(|x| e == *x)) {
             found.push(path);
         }
     }
+    above.pop();
     Ok(())
 }
 

@@ -12,6 +12,7 @@ mod document;
 mod edit;
 mod files;
 pub mod overlay;
+mod home;
 mod platform;
 mod scope;
 mod shape;
@@ -23,7 +24,8 @@ pub use argocd::{DeletePolicy, HookRead, Phase, SYNC_WAVE, WaveRead, delete_poli
 pub use argocd_cm::{KeyProblem, argocd_cr_problems, argocd_key_problems};
 pub use document::{Document, Manifests, read_text};
 pub use edit::{DocumentEdit, EditError, Edited, WriteError, edit, write};
-pub use files::{ReadError, read, read_bounded, walk};
+pub use files::{ReadError, holds_nothing, read, read_bounded, walk};
+pub use home::usual_namespace;
 pub use platform::{App, Defaults, Object, Platform};
 pub use shape::{is_cipher, is_encrypted};
 pub use wait_hook::WaitCommand;

@@ -182,7 +182,7 @@ pub(super) fn at<'v>(object: &'v Value, path: &str) -> Option<&'v Value> {
     path.split('/').skip(1).try_fold(object, |value, key| value.get(key))
 }
 
-fn text<'v>(object: &'v Value, path: &str) -> &'v str {
+pub(super) fn text<'v>(object: &'v Value, path: &str) -> &'v str {
     at(object, path).and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -206,6 +206,7 @@ fn read(
             annotation_places.remove(&key);
         }
     }
+    empty_annotations(&mut object);
     let (group, version) = group_version(&object);
     let kind: Arc<str> = text(&object, "/kind").into();
     for field in ["name", "namespace"] {
@@ -275,6 +276,16 @@ fn read(
     };
     oddities(&object, &wave, diagnostics);
     Some(object)
+}
+
+/// An annotation whose value is left out (`null`) is an empty text, to the API server and to Argo CD. Source: apimachinery
+/// `unstructured/helpers.go`, `NestedNullCoercingStringMap`, which `GetAnnotations` calls.
+fn empty_annotations(object: &mut Value) {
+    let annotations = object.get_mut("metadata").and_then(|metadata| metadata.get_mut("annotations"));
+    let Some(annotations) = annotations.and_then(Value::as_object_mut) else { return };
+    for value in annotations.values_mut().filter(|value| value.is_null()) {
+        *value = Value::String(String::new());
+    }
 }
 
 /// Takes encrypted labels, annotations and namespaces out of an object; gives the keys of the annotations.

@@ -52,11 +52,12 @@ pub fn report_findings(sources: &Sources, diagnostics: &[Diagnostic], format: Fi
     }
 }
 
-/// `2 errors, 1 warning`; empty when there are neither.
+/// `2 errors, 1 warning, 3 notes`; empty when there is nothing.
 #[must_use]
 pub fn summary(diagnostics: &[Diagnostic]) -> String {
     let count = |severity| diagnostics.iter().filter(|d| d.severity == severity).count();
-    let words = [(count(Severity::Error), "error"), (count(Severity::Warning), "warning")];
+    let words =
+        [(count(Severity::Error), "error"), (count(Severity::Warning), "warning"), (count(Severity::Note), "note")];
     let words =
         words.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}{}", if *n == 1 { "" } else { "s" }));
     words.collect::<Vec<_>>().join(", ")
@@ -165,6 +166,11 @@ fn harmless(text: &str) -> String {
     out
 }
 
+/// [`harmless`] on one line: a line break in the user's words must not look like the next finding.
+fn one_line(text: &str) -> String {
+    harmless(text).replace('\n', " ")
+}
+
 // ---- plain ----
 
 fn plain(texts: &Texts<'_>, diagnostics: &[Diagnostic]) -> String {
@@ -178,7 +184,7 @@ fn plain(texts: &Texts<'_>, diagnostics: &[Diagnostic]) -> String {
 
 fn plain_one(texts: &Texts<'_>, d: &Diagnostic, out: &mut String) -> std::fmt::Result {
     let (name, place, _) = texts.place(d.span);
-    let message = harmless(&d.message);
+    let message = one_line(&d.message);
     writeln!(out, "{name}:{}:{}: {}[{}]: {message}", place.line, place.column, severity(d.severity), d.code)?;
     if let Some((file, start, end)) = texts.find(d.span) {
         let line = file.line(start);
@@ -208,14 +214,14 @@ fn plain_one(texts: &Texts<'_>, d: &Diagnostic, out: &mut String) -> std::fmt::R
         writeln!(out, "  {} | {}", place.line, line.trim_end())?;
         let blank = " ".repeat(left.chars().count() + before.chars().count());
         let marks = "^".repeat(under.trim_end().chars().count().max(1));
-        writeln!(out, "{}", format!("  {margin} | {blank}{marks} {}", harmless(&d.label)).trim_end())?;
+        writeln!(out, "{}", format!("  {margin} | {blank}{marks} {}", one_line(&d.label)).trim_end())?;
     }
     for (span, text) in &d.related {
         let (name, place, _) = texts.place(*span);
-        writeln!(out, "  see {name}:{}:{}: {}", place.line, place.column, harmless(text))?;
+        writeln!(out, "  see {name}:{}:{}: {}", place.line, place.column, one_line(text))?;
     }
     if !d.help.is_empty() {
-        writeln!(out, "  help: {}", harmless(&d.help))?;
+        writeln!(out, "  help: {}", one_line(&d.help))?;
     }
     writeln!(out)
 }

@@ -27,6 +27,15 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             found.push(missing.diagnostic(Code::ABSENT_TARGET, deed.place, message));
         }
     }
+    for after in &subject.rulebook.afters {
+        for (object, place) in after.after.iter().map(|(first, span)| (first, *span)).chain([(&after.subject, after.span)])
+        {
+            if let Some(missing) = missing(subject, object, false) {
+                let message = format!("{}: `after` orders no waves here", missing.what);
+                found.push(missing.diagnostic(Code::ABSENT_TARGET, place, message));
+            }
+        }
+    }
     for rule in &subject.rulebook.rules {
         for term in &rule.terms {
             found.extend(source(subject, rule, term));

@@ -6,7 +6,7 @@ use super::argocd::Checked;
 use super::needed::wave_place;
 use super::view::{Placed, View};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::graph::Means;
+use crate::graph::{BlockMeans, Means};
 
 pub(super) fn check(view: &View<'_>, found: &mut Vec<Diagnostic>) {
     let said = blocks(view, found);
@@ -18,7 +18,13 @@ pub(super) fn check(view: &View<'_>, found: &mut Vec<Diagnostic>) {
 fn blocks<'s>(view: &View<'s>, found: &mut Vec<Diagnostic>) -> BTreeSet<&'s str> {
     let rulebook = view.subject.rulebook;
     let mut said = BTreeSet::new();
-    for block in view.subject.graph.blocks.iter().filter(|block| block.works()) {
+    // TG111 tells of these that they hold nothing.
+    let told = &view.subject.graph.diagnostics;
+    let holds = |block: &&BlockMeans| !told.iter().any(|d| d.code == Code::BLOCK && d.span == block.place);
+    for block in view.subject.graph.blocks.iter().filter(|block| block.works()).filter(holds) {
+        // An annotation of the manifests, of which no rules are that `emit` could be given.
+        let annotated = view.subject.graph.annotated.iter().any(|rule| rule.name == block.rule);
+        let (all, rules) = if annotated { (" --all", "") } else { ("", " for these rules") };
         for edge in &block.edges {
             let Means::Health { kind } = &edge.means else { continue };
             let kind = rulebook.kind_by_short(kind).and_then(|kind| rulebook.kind(kind));
@@ -27,6 +33,7 @@ fn blocks<'s>(view: &View<'s>, found: &mut Vec<Diagnostic>) -> BTreeSet<&'s str>
             };
             said.insert(&*kind.kind);
             let what = edge.object.as_deref().unwrap_or(&edge.what);
+            let what = what.split_once(' ').map_or(what.to_owned(), |(kind, name)| format!("{kind} `{name}`"));
             let message = format!(
                 "Argo CD has no health check for {}: it takes {what} for done when it is applied, and wave {} begins",
                 kind.kind, block.wave
@@ -38,11 +45,10 @@ fn blocks<'s>(view: &View<'s>, found: &mut Vec<Diagnostic>) -> BTreeSet<&'s str>
                 Diagnostic::note(Code::NO_HEALTH_CHECK, edge.place, message)
             };
             let help = if configured.is_some_and(|of| &*of.kind == "ArgoCD") {
-                "put what `tidegate emit argocd-cr` prints for these rules into its `spec.resourceHealthChecks`"
-                    .to_owned()
+                format!("put what `tidegate emit argocd-cr{all}` prints{rules} into its `spec.resourceHealthChecks`")
             } else {
                 let key = key(&kind.group, &kind.kind);
-                format!("put what `tidegate emit argocd-cm` prints for these rules into argocd-cm: the key `{key}`")
+                format!("put what `tidegate emit argocd-cm{all}` prints{rules} into argocd-cm: the key `{key}`")
             };
             let found_one = found_one.help(help);
             found.push(match configured {
@@ -79,7 +85,8 @@ fn runs(view: &View<'_>, said: &BTreeSet<&str>, found: &mut Vec<Diagnostic>) {
         }
     }
     for ((group, kind), mut objects) in of_kind {
-        objects.sort_by_key(|placed| placed.object.place);
+        // By name: the order of the files changes no text.
+        objects.sort_by_key(|placed| (&placed.object.namespace, &placed.object.name));
         let Some((first, more)) = objects.split_first() else { continue };
         let say = view.subject.say(first.object);
         let all = if more.is_empty() { say.clone() } else { format!("{say} and {} more", more.len()) };

@@ -68,15 +68,18 @@ pub(super) struct Late<'v> {
 
 pub(super) fn check(view: &View<'_>, found: &mut Vec<Diagnostic>) {
     for placed in &view.placed {
-        let mut told: Vec<*const Object> = Vec::new();
+        // Many fields may name one object: of these the worst is told, of equals the first.
+        let mut worst: Vec<(&Need<'_>, Provided<'_>, Fate)> = Vec::new();
         for need in &placed.needs {
             let Some(from) = late(view, placed, need) else { continue };
-            // Many fields may name one object.
-            if told.contains(&std::ptr::from_ref(from.by)) {
-                continue;
+            let fate = fate(view, placed.object, need);
+            match worst.iter_mut().find(|(_, known, _)| std::ptr::eq(known.by, from.by)) {
+                Some(known) if known.2.severity >= fate.severity => {}
+                Some(known) => *known = (need, from, fate),
+                None => worst.push((need, from, fate)),
             }
-            let Fate { severity, why, mend, waits } = fate(view, placed.object, need);
-            told.push(std::ptr::from_ref(from.by));
+        }
+        for (need, from, Fate { severity, why, mend, waits }) in worst {
             let what = if from.made { format!("{} `{}`", need.kind, need.name) } else { view.subject.say(from.by) };
             let place = view.subject.at(placed.object, &need.path());
             let late = Late { object: placed.object, verb: "needs", what, from, severity, why, mend, waits, place };
