@@ -369,7 +369,12 @@ fn a_line_break_in_an_annotation_stays_in_one_line_and_notes_are_counted() {
     check(
         &[("broken.yaml", broken), ("moved.yaml", moved), ("null.yaml", null)],
         &[
-            ("lint --format plain --manifests broken.yaml", 1, "[TG404]: `x y` is not a wave; Argo CD passes over it", ""),
+            (
+                "lint --format plain --manifests broken.yaml",
+                1,
+                "[TG404]: `x y` is not a wave; Argo CD passes over it",
+                "",
+            ),
             ("lint --format human --manifests moved.yaml", 0, "", "\n1 note\n"),
             // An annotation without a value is an empty text to the API server.
             ("lint --format plain --manifests null.yaml", 0, "", ""),

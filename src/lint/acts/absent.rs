@@ -28,7 +28,8 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         }
     }
     for after in &subject.rulebook.afters {
-        for (object, place) in after.after.iter().map(|(first, span)| (first, *span)).chain([(&after.subject, after.span)])
+        for (object, place) in
+            after.after.iter().map(|(first, span)| (first, *span)).chain([(&after.subject, after.span)])
         {
             if let Some(missing) = missing(subject, object, false) {
                 let message = format!("{}: `after` orders no waves here", missing.what);
