@@ -181,6 +181,8 @@ impl Repository {
     }
 }
 
+/// By this line the comment is found again.
+const MARKER: &str = "<!-- tidegate diff -->\n";
 const LOOSENED: (&str, &str) = ("cooldown 10m", "cooldown 30m");
 
 #[test]
@@ -223,10 +225,17 @@ fn what_is_wrong_ends_with_a_report_too() {
     assert!(status == 1 && said.contains("TG111") && report.contains("TG111"), "{status}\n{report}{said}");
     let (status, said) = repository.report("nowhere");
     assert!(status == 2 && said.contains("no commit `nowhere`"), "{said}");
+    assert!(repository.read("out/report.md").starts_with(MARKER));
     std::fs::remove_file(repository.path("rendered.yaml")).unwrap();
     repository.write("rules/rules.tide", &rules);
     let (status, said) = repository.report("HEAD");
     assert!(status == 2 && said.contains("rendered.yaml"), "{status} {said}");
+    let report = repository.read("out/report.md");
+    assert!(report.starts_with(MARKER), "{report}");
+    assert!(!report.contains("Lint found nothing") && !report.contains("````text\n````"), "{report}");
+    for words in ["What the rules change is not known", "Lint could not run", "There is no plan", "rendered.yaml"] {
+        assert!(report.contains(words), "`{words}` is not in\n{report}");
+    }
 }
 
 #[test]
@@ -314,4 +323,30 @@ fn the_hooks_run() {
         shown += &String::from_utf8_lossy(&output.stdout);
     }
     assert!(shown.contains("+ cooldown 30m"), "{shown}");
+}
+
+/// The hook of `diff` where HEAD has no rules, where there is no commit, and that it leaves no folder behind.
+#[test]
+fn the_hook_lets_the_first_rules_pass() {
+    let config = yaml("pre-commit-config.yaml");
+    let hooks = config["repos"][0]["hooks"].as_sequence().unwrap();
+    let hook = hooks.iter().find(|hook| hook["id"] == "tidegate-diff").unwrap();
+    let words = words(hook["entry"].as_str().unwrap());
+    let arguments: Vec<&str> = words[1..].iter().map(String::as_str).collect();
+    let repository = Repository::of("notebook-to-model");
+    let temporary = tempfile::tempdir().unwrap();
+    let variables = [("TMPDIR", temporary.path().to_str().unwrap())];
+    let check = |told: &str| {
+        let output = repository.run(&words[0], &arguments, &variables);
+        let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && shown.contains(told), "{shown}{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0);
+    };
+    check("nothing changes in effect");
+    repository.git(&["rm", "--quiet", "--cached", "-r", "rules"]);
+    repository.git(&["commit", "--quiet", "--message", "without rules"]);
+    check("1 rule added");
+    std::fs::remove_dir_all(repository.path(".git")).unwrap();
+    repository.git(&["init", "--quiet", "--initial-branch", "main"]);
+    check("1 rule added");
 }

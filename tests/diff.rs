@@ -213,6 +213,14 @@ fn exit_statuses() {
         ("one.tide bad.tide", 1, "", "bad.tide:2"),
         ("bad.tide one.tide --detailed-exitcode", 1, "", "bad.tide:2"),
         ("bad.tide bad.tide", 1, "", "bad.tide:2"),
+        ("one.tide bad.tide --format json", 1, "\"errors\": [", "bad.tide:2"),
+        ("bad.tide one.tide --format json", 1, "\"file\": \"bad.tide\"", "bad.tide:2"),
+        (
+            "one.tide bad.tide --format markdown",
+            1,
+            "<!-- tidegate diff -->\n### tidegate: the rules do not compile",
+            "bad.tide:2",
+        ),
         ("one.tide none.tide", 2, "", "none.tide"),
         ("one.tide none.tide --detailed-exitcode", 1, "", "none.tide"),
         ("one.tide empty", 2, "", "no `.tide` file"),
@@ -231,6 +239,23 @@ fn exit_statuses() {
             assert!(if wanted.is_empty() { got.is_empty() } else { got.contains(wanted) }, "`{arguments}`: {got}");
         }
     }
+}
+
+/// What a changed kind gives other text is to be made again, whichever system reads it.
+#[test]
+fn each_command_of_other_output_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, phase) in [("old.tide", "Ready"), ("new.tide", "Done")] {
+        let kind = format!(
+            "kind k = example.org/v1 K (ks) {{\n  healthy \"\" when self.?status.?phase.orValue(\"\") == \"{phase}\"\n  progressing \"\" otherwise\n}}\n"
+        );
+        let rule = "namespace ml\nwhen k a is healthy then restart isvc b\n";
+        std::fs::write(folder.path().join(name), kind + &rule).unwrap();
+    }
+    let ran = diff(folder.path(), &["old.tide", "new.tide", "--format", "json"], "");
+    let value: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let told = ["argocd-cm", "argocd-cr", "flux"].map(|target| format!("tidegate emit {target}"));
+    assert_eq!(value["followUp"], serde_json::json!(told), "{}{}", ran.stdout, ran.stderr);
 }
 
 /// Rules in a folder, manifests from standard input: the same as from files.

@@ -6,14 +6,16 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
+use serde_json::{Value, json};
+
 use super::rulebook::{self, Loaded, RulebookArgs, has_errors};
-use super::{Exit, Format, Out};
-use crate::diagnostic::{Diagnostic, Severity};
-use crate::diff::{Diff, Side, compare};
+use super::{Exit, Format, Out, report};
+use crate::diagnostic::{Diagnostic, Severity, Sources};
+use crate::diff::{DIFF_VERSION, Diff, Side, compare};
 use crate::emit::RbacOptions;
 use crate::graph::{self, Graph};
 use crate::manifests::{self, Defaults, Manifests, Platform};
-use crate::rulebook::Rulebook;
+use crate::rulebook::Compiled;
 
 /// Arguments of `diff`.
 #[derive(Debug, clap::Args)]
@@ -74,7 +76,14 @@ fn compared(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
     // What is only odd about the old rules is past.
     let old = load(&args.old, &args.rulebook, Severity::Error, findings, out)?;
     let new = load(&args.new, &args.rulebook, Severity::Warning, findings, out)?;
-    let (Some(mut old), Some(mut new)) = (old, new) else { return Ok(Exit::FOUND) };
+    let (mut old, mut new) = match (old, new) {
+        (Ok(old), Ok(new)) => (old, new),
+        (old, new) => {
+            let broken: Vec<Broken> = [old.err(), new.err()].into_iter().flatten().collect();
+            out.print(&without_difference(&broken, format)?)?;
+            return Ok(Exit::FOUND);
+        }
+    };
     let (before, now) = platforms(&args.manifests, &mut old, &mut new)?;
     let mut said = now.as_ref().map(|platform| platform.diagnostics.clone()).unwrap_or_default();
     let (graph_before, graph_now) = (over(&old, before.as_ref()), over(&new, now.as_ref()));
@@ -116,23 +125,44 @@ fn over(loaded: &Loaded, platform: Option<&Platform>) -> Graph {
     graph::build(&loaded.rulebook, platform)
 }
 
-/// None if the rules do not compile, which is said.
+/// Rules that do not compile: their texts and what is wrong with them.
+struct Broken {
+    sources: Sources,
+    found: Vec<Diagnostic>,
+}
+
+/// What stands in place of a difference, for who reads standard output alone: what is wrong with the rules.
+fn without_difference(broken: &[Broken], format: DiffFormat) -> anyhow::Result<String> {
+    let reports = |format: Format| broken.iter().map(move |one| report(&one.sources, &one.found, format, false));
+    Ok(match format {
+        DiffFormat::Human | DiffFormat::Plain => String::new(),
+        DiffFormat::Markdown => markdown::broken(&reports(Format::Plain).collect::<String>()),
+        DiffFormat::Json => {
+            let mut errors: Vec<Value> = Vec::new();
+            for text in reports(Format::Json) {
+                errors.extend(serde_json::from_str::<Vec<Value>>(&text)?);
+            }
+            let value = json!({"version": DIFF_VERSION, "errors": errors});
+            format!("{}\n", serde_json::to_string_pretty(&value)?)
+        }
+    })
+}
+
+/// What is wrong with the rules is said, and is the error if they do not compile.
 fn load(
     path: &Path,
     args: &RulebookArgs,
     from: Severity,
     format: Format,
     out: &mut Out,
-) -> anyhow::Result<Option<Loaded>> {
-    let compiled = rulebook::compile(&[path.to_owned()], args)?;
-    let found: Vec<Diagnostic> = compiled.diagnostics.iter().filter(|d| d.severity >= from).cloned().collect();
-    rulebook::say(&compiled.sources, &found, format, out);
-    let loaded = |rulebook: Rulebook| Loaded {
-        sources: compiled.sources,
-        rulebook: std::sync::Arc::new(rulebook),
-        scenarios: compiled.scenarios,
-    };
-    Ok(compiled.rulebook.map(loaded))
+) -> anyhow::Result<Result<Loaded, Broken>> {
+    let Compiled { sources, diagnostics, rulebook, scenarios, .. } = rulebook::compile(&[path.to_owned()], args)?;
+    let found: Vec<Diagnostic> = diagnostics.into_iter().filter(|d| d.severity >= from).collect();
+    rulebook::say(&sources, &found, format, out);
+    Ok(match rulebook {
+        Some(rulebook) => Ok(Loaded { sources, rulebook: std::sync::Arc::new(rulebook), scenarios }),
+        None => Err(Broken { sources, found }),
+    })
 }
 
 /// The manifests, as each of the two rulebooks sees them. They are read once, since standard input can be.

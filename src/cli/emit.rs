@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use anyhow::bail;
 
-use super::format::FormatArg;
+use super::format::BesideFormatArg;
 use super::rulebook::{self, Loaded, RulebookArgs};
 use super::{Exit, Out};
 use crate::emit::{HooksOptions, RbacOptions, hooks, rbac};
 use crate::graph;
+use crate::rulebook::names;
 
 /// Arguments of `emit`.
 #[derive(Debug, clap::Args)]
@@ -49,10 +50,10 @@ struct RbacArgs {
     #[command(flatten)]
     rules: RulesArgs,
     /// Where the controller runs
-    #[arg(long, value_name = "NAMESPACE", default_value = "tidegate")]
+    #[arg(long, value_name = "NAMESPACE", value_parser = namespace, default_value = "tidegate")]
     namespace: String,
     /// The controller's ServiceAccount
-    #[arg(long, value_name = "NAME", default_value = "tidegate")]
+    #[arg(long, value_name = "NAME", value_parser = object_name, default_value = "tidegate")]
     service_account: String,
     /// As given to `run`: the controller watches this namespace only; may be given several times [default: all]
     #[arg(long, value_name = "NAMESPACE")]
@@ -88,7 +89,7 @@ struct RulesArgs {
     #[command(flatten)]
     rulebook: RulebookArgs,
     #[command(flatten)]
-    format: FormatArg,
+    format: BesideFormatArg,
 }
 
 #[derive(Debug, clap::Args)]
@@ -111,6 +112,16 @@ pub fn run(args: &Args, out: &mut Out) -> anyhow::Result<Exit> {
         Target::Notifications(_) => not_yet("notifications"),
         Target::Admission(args) => admission::run(args, out),
     }
+}
+
+/// The name of an object, for clap.
+fn object_name(text: &str) -> Result<String, String> {
+    names::object_name(text).map_or_else(|| Ok(text.to_owned()), Err)
+}
+
+/// The name of a namespace, for clap.
+fn namespace(text: &str) -> Result<String, String> {
+    names::namespace(text).map_or_else(|| Ok(text.to_owned()), Err)
 }
 
 fn not_yet(target: &str) -> anyhow::Result<Exit> {

@@ -30,6 +30,22 @@ impl FormatArg {
     }
 }
 
+/// [`FormatArg`] of a verb whose output has a form of its own.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct BesideFormatArg {
+    /// Form of the findings, on standard error; the output is the same in each [default: human on a terminal, else plain]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+}
+
+impl BesideFormatArg {
+    /// As [`FormatArg::resolve`].
+    #[must_use]
+    pub fn resolve(self, out: &Out) -> Format {
+        FormatArg { format: self.format }.resolve(out)
+    }
+}
+
 /// How the verbs that look for something say what they found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum FindingsFormat {

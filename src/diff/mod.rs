@@ -20,7 +20,7 @@ pub use model::{
     What,
 };
 
-use crate::diagnostic::Sources;
+use crate::diagnostic::{Diagnostic, Sources};
 use crate::emit::{self, RbacOptions};
 use crate::graph::Graph;
 use crate::rulebook::Rulebook;
@@ -69,13 +69,25 @@ pub fn compare(old: Side<'_>, new: Side<'_>, manifests: bool, options: &RbacOpti
 /// What was made from the old rules and has to be made again.
 fn follow_up(old: Side<'_>, new: Side<'_>, diff: &Diff) -> Vec<&'static str> {
     let mut again = Vec::new();
-    let checks = |side: Side<'_>| {
-        let text = emit::argocd_cm(side.rulebook, &emit::ArgocdCmOptions::default()).ok();
-        // The comments at its head also tell what is left out.
-        text.map(|text| text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect::<Vec<_>>())
+    // The comments at their heads also tell what is left out.
+    let body = |made: Result<String, Vec<Diagnostic>>| {
+        let text = made.ok()?;
+        Some(text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect::<Vec<_>>())
     };
-    if checks(old) != checks(new) {
+    let config_map = |side: Side<'_>| body(emit::argocd_cm(side.rulebook, &emit::ArgocdCmOptions::default()));
+    if config_map(old) != config_map(new) {
         again.push("tidegate emit argocd-cm");
+    }
+    let resource = |side: Side<'_>| {
+        let (name, namespace) = (String::new(), String::new());
+        body(emit::argocd_cr(side.rulebook, &emit::ArgocdCrOptions { name, namespace, all: false }))
+    };
+    if resource(old) != resource(new) {
+        again.push("tidegate emit argocd-cr");
+    }
+    let flux = |side: Side<'_>| body(emit::flux::flux(side.rulebook, &emit::flux::Options::default()));
+    if flux(old) != flux(new) {
+        again.push("tidegate emit flux");
     }
     if !diff.permissions.is_empty() {
         again.push("tidegate emit rbac");

@@ -152,7 +152,7 @@ fn folder(path: &Path) -> String {
 fn chart(file: FileId, path: &Path, templates: usize) -> Diagnostic {
     let files = if templates == 1 { "1 file".to_owned() } else { format!("{templates} files") };
     let message = format!("a Helm chart is not read as it stands: its templates ({files}) are passed over");
-    let help = format!("render it: `helm template {} | tidegate lint --manifests -`", folder(path));
+    let help = format!("render it first: `helm template {}`; `--manifests -` reads what it prints", folder(path));
     Diagnostic::warning(Code::NOT_AN_OBJECT, start_of(file), message).help(help)
 }
 
@@ -163,7 +163,7 @@ fn kustomization(file: FileId, path: &Path, changes: &[String], given: bool) -> 
         [] => return None,
         changes => format!("what it changes ({}) is not seen here", changes.join(", ")),
     };
-    let help = format!("build it: `kustomize build {} | tidegate lint --manifests -`", folder(path));
+    let help = format!("build it first: `kustomize build {}`; `--manifests -` reads what it prints", folder(path));
     let message = format!("a kustomization is no object: {what}");
     Some(Diagnostic::warning(Code::NOT_AN_OBJECT, start_of(file), message).help(help))
 }

@@ -43,6 +43,8 @@ pub struct Object {
     pub namespaced: bool,
     /// Its namespace: its own, else its Application's destination, else the default; empty for cluster-scoped kinds.
     pub namespace: Arc<str>,
+    /// The object names a namespace by itself, which then is that of `value`.
+    pub namespace_given: bool,
     /// Its name; `metadata.generateName` and `*` for objects without one.
     pub name: Arc<str>,
     /// The Application that applies it, if anything tells.
@@ -235,6 +237,7 @@ fn read(
     let own: Arc<str> = text(&object, "/metadata/namespace").into();
     let application = membership(&object, &group, &kind, &own, &name, applications, defaults);
     let namespaced = scopes.is_namespaced(&group, &kind);
+    let namespace_given = !own.is_empty();
     let namespace = if !namespaced {
         Arc::from("")
     } else if !own.is_empty() {
@@ -260,6 +263,7 @@ fn read(
         kind,
         namespaced,
         namespace,
+        namespace_given,
         name,
         application,
         wave: wave_number,

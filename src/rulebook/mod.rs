@@ -22,3 +22,8 @@ pub use resolve::{
 pub use schema::Schemas;
 pub use typed::check_schemas;
 pub use types::*;
+
+/// What is wrong with a name, if Kubernetes does not take it.
+pub mod names {
+    pub use super::resolve::{namespace, object_name};
+}

@@ -409,3 +409,51 @@ fn patches_name_what_the_manifest_names() {
          ---\n# after secret b (wave 1)\napiVersion: batch/v1\nkind: Job\nmetadata:\n  name: \"1\"\n  annotations:\n    argocd.argoproj.io/sync-wave: \"2\"\n"
     );
 }
+
+/// What `--as kustomize-patch` makes of `secret b after secret a` over one text.
+fn patched_as(name: &str, manifests: &str) -> Ran {
+    let folder = folder(&[("r.tide", &format!("{HEAD}secret b after secret a\n")), (name, manifests)]);
+    tidegate(folder.path(), &["annotate", "r.tide", "--manifests", name, "--as", "kustomize-patch"], "")
+}
+
+#[test]
+fn patches_take_the_namespace_from_the_object() {
+    let item = |name: &str| {
+        format!(r#"{{"apiVersion":"v1","kind":"Secret","metadata":{{"name":"{name}","namespace":"ml-serving"}}}}"#)
+    };
+    let list = format!(r#"{{"apiVersion":"v1","kind":"List","items":[{},{}]}}"#, item("a"), item("b"));
+    let merged = "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Secret\n  metadata: &m {name: a, namespace: ml-serving}\n\
+        - apiVersion: v1\n  kind: Secret\n  metadata: {<<: *m, name: b}\n";
+    for (name, text) in [("m.json", list.as_str()), ("m.yaml", merged)] {
+        let ran = patched_as(name, text);
+        assert_eq!(ran.code, 0, "{name}: {}", ran.err);
+        assert!(ran.out.contains("  name: b\n  namespace: ml-serving\n"), "{name}: {}", ran.out);
+    }
+    let ran = patched_as("m.json", &list.replace(r#","namespace":"ml-serving""#, ""));
+    assert!(ran.code == 0 && ran.out.contains("  name: b\n  annotations:\n"), "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn a_patch_of_what_cannot_be_edited_is_a_patch() {
+    let sops = "sops:\n  mac: ENC[AES256_GCM,data:x,iv:x,tag:x,type:str]\n";
+    let ran = patched_as("m.yaml", &(objects("Secret a\nSecret b") + sops));
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert!(ran.out.contains("  name: b\n") && ran.out.contains("sync-wave: \"1\""), "{}", ran.out);
+}
+
+#[test]
+fn a_stream_of_files_with_directives_can_be_read() {
+    for head in ["%YAML 1.2\n", "# about\n\n%YAML 1.2\n"] {
+        let second = head.to_owned() + &objects("Secret b");
+        let folder = folder(&[
+            ("r.tide", &format!("{HEAD}secret b after secret a\n")),
+            ("m/a.yaml", &objects("Secret a")),
+            ("m/b.yaml", &second),
+        ]);
+        let printed = tidegate(folder.path(), &["annotate", "r.tide", "--manifests", "m", "--print"], "");
+        assert_eq!(printed.code, 0, "{}", printed.err);
+        let ran = tidegate(folder.path(), &["lint", "r.tide", "--manifests", "-"], &printed.out);
+        assert!(!ran.err.contains("TG400") && !ran.out.contains("TG400"), "{}{}{}", printed.out, ran.out, ran.err);
+        assert_eq!(crate::cases::objects(&printed.out).len(), 2, "{}", printed.out);
+    }
+}

@@ -178,6 +178,13 @@ fn differences_are_said() {
         kind("degraded \"\" when !has(self.status)\n healthy \"\" when self.spec.n > 1\n progressing \"\" otherwise"),
         ["without `spec` or `status` Flux waits; the rules can say degraded"]
     );
+    // What no expression reads is not waited for.
+    for lines in [
+        "healthy \"x\" when self.status.phase == \"Ready\"\n suspended \"q\" when self.spec.suspend\n progressing \"p\" otherwise",
+        "healthy \"x\" when true\n degraded \"d\" when self.status.x\n progressing \"p\" otherwise",
+    ] {
+        assert_eq!(kind(lines), Vec::<String>::new(), "{lines}");
+    }
     assert_eq!(
         kind(
             "healthy \"\" when self.status.t.substring(3) == \"x\" since self.status.since\n progressing \"\" otherwise"

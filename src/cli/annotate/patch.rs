@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 use super::proposal::Proposal;
 use crate::emit::yaml_scalar as scalar;
-use crate::manifests::{SYNC_WAVE, locate};
+use crate::manifests::SYNC_WAVE;
 
-/// A strategic merge patch for each object that moves, as one stream: `patches: [{path: waves.yaml}]`. The namespace stands in it where the manifest has one.
+/// A strategic merge patch for each object that moves, as one stream: `patches: [{path: waves.yaml}]`. The namespace stands in it where the object names one.
 pub(super) fn patches(proposal: &Proposal) -> String {
     let mut out = String::new();
     for one in &proposal.waves.moves {
@@ -20,9 +22,7 @@ pub(super) fn patches(proposal: &Proposal) -> String {
         } else {
             format!("{}/{}", object.group, object.version)
         };
-        let text = proposal.sources.get(object.place.file).map_or("", |source| &source.text);
-        let document = object.place.start as usize..object.place.end as usize;
-        let namespaced = locate(text, &document, &["metadata", "namespace"]).is_some();
+        let own = object.value.pointer("/metadata/namespace").and_then(Value::as_str);
         let _ = write!(
             out,
             "---\n# {}\napiVersion: {}\nkind: {}\nmetadata:\n  name: {}\n",
@@ -31,8 +31,8 @@ pub(super) fn patches(proposal: &Proposal) -> String {
             scalar(&object.kind),
             scalar(&object.name)
         );
-        if namespaced {
-            let _ = writeln!(out, "  namespace: {}", scalar(&object.namespace));
+        if let Some(namespace) = own.filter(|_| object.namespace_given) {
+            let _ = writeln!(out, "  namespace: {}", scalar(namespace));
         }
         let _ = writeln!(out, "  annotations:\n    {SYNC_WAVE}: \"{}\"", one.to);
     }

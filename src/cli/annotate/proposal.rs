@@ -109,7 +109,11 @@ impl Proposal {
             if !out.is_empty() && !out.ends_with('\n') {
                 out.push('\n');
             }
-            if !out.is_empty() && !begins_a_document(body) {
+            let first = first_line(body);
+            if first.starts_with('%') && !out.is_empty() {
+                // A directive is one only after the end of what stands before it.
+                out.push_str("...\n");
+            } else if !first.starts_with("---") && !out.is_empty() {
                 out.push_str("---\n");
             }
             out.push_str(body);
@@ -118,10 +122,9 @@ impl Proposal {
     }
 }
 
-/// `---`, also behind comments and blank lines.
-fn begins_a_document(text: &str) -> bool {
-    let line = text.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#'));
-    line.is_some_and(|line| line.starts_with("---") || line.starts_with('%'))
+/// The first line that is neither blank nor a comment.
+fn first_line(text: &str) -> &str {
+    text.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#')).unwrap_or_default()
 }
 
 fn texts(sources: &Sources, first: usize, manifests: &BTreeSet<FileId>) -> BTreeMap<FileId, Text> {

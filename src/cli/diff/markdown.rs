@@ -30,6 +30,20 @@ pub fn markdown(diff: &Diff) -> String {
     page.text
 }
 
+/// The comment where rules do not compile. `findings`: the plain form.
+pub fn broken(findings: &str) -> String {
+    let mut text = String::new();
+    for line in findings.lines() {
+        if text.len() + line.len() > COMMENT_BYTES_MAX {
+            text.push_str("…\n");
+            break;
+        }
+        let _ = writeln!(text, "{line}");
+    }
+    let fence = "`".repeat(longest_run(&text).max(2) + 1);
+    format!("{MARKER}\n### tidegate: the rules do not compile\n\n{fence}text\n{text}{fence}\n")
+}
+
 struct Page<'d> {
     text: String,
     diff: &'d Diff,

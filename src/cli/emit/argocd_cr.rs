@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::into::{self, Into, IntoArgs};
-use super::{RulesArgs, load};
+use super::{RulesArgs, load, namespace, object_name};
 use crate::cli::{Exit, Out, rulebook};
 use crate::emit::{ArgocdChecks, ArgocdCrOptions, argocd_checks, argocd_cr};
 use crate::manifests::argocd_cr_problems;
@@ -18,10 +18,10 @@ pub struct Args {
     #[command(flatten)]
     rules: RulesArgs,
     /// Namespace of the ArgoCD resource [default: openshift-gitops; with --into any]
-    #[arg(long, value_name = "NAMESPACE")]
+    #[arg(long, value_name = "NAMESPACE", value_parser = namespace)]
     namespace: Option<String>,
     /// Name of the ArgoCD resource [default: openshift-gitops; with --into any]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = object_name)]
     name: Option<String>,
     /// Also the kinds that no rule reads, and those that Argo CD has a check for
     #[arg(long)]

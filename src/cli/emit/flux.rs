@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 
-use super::{RulesArgs, load};
+use super::{RulesArgs, load, namespace, object_name};
 use crate::cli::rulebook;
 use crate::cli::{Exit, Out};
 use crate::emit::flux::{Options, Target, TargetKind, flux};
@@ -16,13 +16,13 @@ pub(super) struct Args {
     #[arg(long)]
     all: bool,
     /// A patch of this Kustomization [default: a part of `spec` to paste]
-    #[arg(long, value_name = "NAME", conflicts_with = "helmrelease")]
+    #[arg(long, value_name = "NAME", value_parser = object_name, conflicts_with = "helmrelease")]
     kustomization: Option<String>,
     /// A patch of this HelmRelease
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = object_name)]
     helmrelease: Option<String>,
     /// Where that is
-    #[arg(long, value_name = "NAMESPACE")]
+    #[arg(long, value_name = "NAMESPACE", value_parser = namespace)]
     namespace: Option<String>,
 }
 

@@ -1,5 +1,6 @@
 //! Conditions as and, or and not of atoms, each of which is a CEL expression. An atom is only ever evaluated beside what guards it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::make;
@@ -70,6 +71,15 @@ impl Literal {
 }
 
 impl Formula {
+    /// The variables that its atoms read, those that they bind among them.
+    pub(super) fn variables(&self, found: &mut BTreeSet<String>) {
+        match self {
+            Formula::True | Formula::False => {}
+            Formula::Is(atom, _) => make::variables(&atom.expr, found),
+            Formula::All(items) | Formula::Any(items) => items.iter().for_each(|item| item.variables(found)),
+        }
+    }
+
     /// An expression that is a bool, or an error where what guards it is false.
     pub(super) fn of(expr: Expr) -> Formula {
         if let Some(value) = constant(&expr) {

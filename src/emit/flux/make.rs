@@ -1,5 +1,7 @@
 //! Small expressions, and questions about expressions.
 
+use std::collections::BTreeSet;
+
 use crate::diagnostic::{Span, Spanned};
 use crate::syntax::tree::{BinaryOp, Expr, ExprNode, MacroOp, Name};
 
@@ -68,6 +70,14 @@ pub(super) fn children(expr: &Expr) -> Vec<&Expr> {
         ExprNode::Map(entries) => entries.iter().flat_map(|(k, v)| [k, v]).collect(),
         _ => Vec::new(),
     }
+}
+
+/// The variables that an expression names.
+pub(super) fn variables(expr: &Expr, found: &mut BTreeSet<String>) {
+    if let ExprNode::Ident(name) = &expr.node {
+        found.insert(name.clone());
+    }
+    children(expr).into_iter().for_each(|child| variables(child, found));
 }
 
 /// Whether an expression reads no variable but those that it binds.

@@ -124,12 +124,16 @@ pub fn check(kind: &KindDecl) -> Result<Option<Check>, Vec<Diagnostic>> {
     let steps: Vec<(Status, Formula)> = lines.iter().map(|line| line.status).zip(conditions).collect();
     let deleted = Formula::of(deletion(kind));
     let in_progress = Formula::any([deleted, decided(&steps, Status::InProgress)]);
-    let failed = tidy(decided(&steps, Status::Failed));
+    let [in_progress, failed, current] =
+        [in_progress, decided(&steps, Status::Failed), decided(&steps, Status::Current)].map(tidy);
+    // Flux waits for nothing that has been simplified away.
+    let mut read = BTreeSet::new();
+    [&in_progress, &failed, &current].into_iter().for_each(|formula| formula.variables(&mut read));
     let check = Check {
-        in_progress: laid_out(&tidy(in_progress)),
+        in_progress: laid_out(&in_progress),
         failed: (failed != Formula::False).then(|| laid_out(&failed)),
-        current: laid_out(&tidy(decided(&steps, Status::Current))),
-        without: without(&cx, &lines),
+        current: laid_out(&current),
+        without: without(&cx, &lines, &read),
         may_fail: cx.may_fail.into_keys().collect(),
         since: lines.iter().any(|line| line.since),
     };
@@ -186,10 +190,10 @@ fn deletion(kind: &KindDecl) -> Expr {
     make::of(span, ExprNode::Has(Box::new(path)))
 }
 
-/// What the rules read the absence of a field at the top as, where that is not plainly in progress.
-fn without(cx: &Cx<'_>, lines: &[Line<'_>]) -> BTreeMap<String, BTreeSet<Status>> {
+/// What the rules read the absence of a field at the top as, where that is not plainly in progress. `read`: the variables of the conditions.
+fn without(cx: &Cx<'_>, lines: &[Line<'_>], read: &BTreeSet<String>) -> BTreeMap<String, BTreeSet<Status>> {
     let mut found = BTreeMap::new();
-    for root in cx.roots.iter().filter(|root| !ALWAYS_THERE.contains(&root.as_str())) {
+    for root in cx.roots.intersection(read).filter(|root| !ALWAYS_THERE.contains(&root.as_str())) {
         let mut cx = cx.again();
         cx.absent = Some(root.clone());
         let mut statuses = BTreeSet::new();

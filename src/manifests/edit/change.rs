@@ -59,6 +59,17 @@ struct Look {
 const METADATA: &str = "metadata";
 const ANNOTATIONS: &str = "annotations";
 
+/// What it is that stands before the first key of a map on its line.
+fn odd_start(before: &str) -> &'static str {
+    if before.contains('\r') {
+        "lines that end with a carriage return alone (save the file with line feeds)"
+    } else if before.trim_end().ends_with('?') {
+        "a key written with `?` (write it as `key: value`)"
+    } else {
+        "a map whose first key does not stand first on its line (put it on a line of its own)"
+    }
+}
+
 impl Context<'_> {
     /// The bytes that set an annotation, or with `None` take it away.
     pub fn splices(&self, item: &[usize], key: &str, new: Option<&str>) -> Result<Vec<Splice>, EditError> {
@@ -168,7 +179,7 @@ impl Context<'_> {
         if before.bytes().all(|b| b == b' ' || b == b'-') {
             Ok(before.len())
         } else {
-            Err(EditError::Unknown { what: "the start of the map" })
+            Err(EditError::Unknown { what: odd_start(before) })
         }
     }
 

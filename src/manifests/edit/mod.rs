@@ -66,7 +66,7 @@ pub enum EditError {
         what: &'static str,
     },
     /// A way of writing YAML that edits do not know.
-    #[error("{what}: edits do not know this way of writing it")]
+    #[error("edits do not know {what}; write it otherwise, or set the annotation by hand")]
     Unknown {
         /// What stands there.
         what: &'static str,

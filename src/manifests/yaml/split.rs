@@ -12,6 +12,8 @@ pub fn split(text: &str) -> Vec<Range<usize>> {
     // `%YAML 1.1` stands before the `---` of its own document.
     let mut directives = false;
     let mut content = false;
+    // Behind the last `...`: directives after it are the next document's.
+    let mut ended = 0;
     for line in text.split_inclusive('\n') {
         let marker =
             line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
@@ -19,6 +21,9 @@ pub fn split(text: &str) -> Vec<Range<usize>> {
             if !directives || content {
                 documents.push(start..at);
                 start = at;
+            } else if ended > start {
+                documents.push(start..ended);
+                start = ended;
             }
             directives = false;
             content = true;
@@ -26,6 +31,7 @@ pub fn split(text: &str) -> Vec<Range<usize>> {
             directives = true;
         } else if line.starts_with("...") {
             content = false;
+            ended = at + line.len();
         } else if !line.trim().is_empty() && !line.starts_with('#') {
             content = true;
         }

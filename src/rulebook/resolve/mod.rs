@@ -28,8 +28,7 @@ pub use canonical::{duration as canonical_duration, filter as canonical_filter};
 use context::{Home, Resolver};
 pub use library::LIBRARY;
 use loops::Placed;
-pub use names::rulebook_id;
-pub(super) use names::{namespace, object_name};
+pub use names::{namespace, object_name, rulebook_id};
 
 use super::{Origin, Rule, Rulebook};
 use crate::diagnostic::{self, Code, Diagnostic, FileId, Severity, Sources, Span};

@@ -10,7 +10,8 @@ const RULE_NAME_BYTES_MAX: usize = 100;
 const ID_BYTES_MAX: usize = LABEL_BYTES_MAX - "fired.".len();
 
 /// What is wrong with an object's name; `None` if Kubernetes takes it.
-pub(in crate::rulebook) fn object_name(name: &str) -> Option<String> {
+#[must_use]
+pub fn object_name(name: &str) -> Option<String> {
     if name.len() > SUBDOMAIN_BYTES_MAX {
         return Some(format!("it has {} bytes, at most {SUBDOMAIN_BYTES_MAX} are allowed", name.len()));
     }
@@ -21,7 +22,8 @@ pub(in crate::rulebook) fn object_name(name: &str) -> Option<String> {
 }
 
 /// What is wrong with a namespace's name.
-pub(in crate::rulebook) fn namespace(name: &str) -> Option<String> {
+#[must_use]
+pub fn namespace(name: &str) -> Option<String> {
     if name.len() > LABEL_BYTES_MAX {
         return Some(format!("it has {} bytes, at most {LABEL_BYTES_MAX} are allowed", name.len()));
     }
