@@ -388,3 +388,12 @@ fn a_line_break_in_an_annotation_stays_in_one_line_and_notes_are_counted() {
         ],
     );
 }
+
+#[test]
+fn annotate_says_what_it_cannot_order() {
+    let object = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
+    check(
+        &[("after.tide", "configmap zz after configmap a\n"), ("m.yaml", object)],
+        &[("annotate after.tide --manifests m.yaml --print", 0, object, "note[TG642]: no manifest makes configmap zz")],
+    );
+}

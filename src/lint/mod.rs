@@ -39,6 +39,14 @@ pub fn manifests(subject: &Subject<'_>) -> Vec<Diagnostic> {
     found
 }
 
+/// Of all findings those about objects in `after` that no manifest makes: no wave can be ordered by them.
+#[must_use]
+pub fn absent_in_after(subject: &Subject<'_>) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    acts::absent::afters(subject, &mut found);
+    found
+}
+
 fn checks() -> impl Iterator<Item = &'static Check> {
     [order::CHECKS, sync::CHECKS, acts::CHECKS].into_iter().flatten()
 }

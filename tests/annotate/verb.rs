@@ -355,7 +355,7 @@ fn usage() {
             "5 waves to change, 0 stay as given",
             "",
         ),
-        (&["annotate", "--krm"], 2, "", "no ResourceList"),
+        (&["annotate", "--krm"], 2, "", "standard input holds no document"),
     ];
     for (args, status, stdout, stderr) in cases {
         let ran = tidegate(folder.path(), args, "");
@@ -363,6 +363,9 @@ fn usage() {
         assert!(ran.out.contains(stdout), "{args:?}: {}", ran.out);
         assert!(ran.err.contains(stderr) && (!stderr.is_empty() || ran.err.is_empty()), "{args:?}: {}", ran.err);
     }
+    let ran = tidegate(folder.path(), &["annotate", "--krm"], "kind: List\n");
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    assert!(ran.err.contains("no ResourceList"), "{}", ran.err);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::rulebook::Loaded;
 use crate::diagnostic::{self, Code, Diagnostic, FileId, Source, Sources, Span};
 use crate::graph::{self, Graph, Move, Waves};
+use crate::lint::{self, Subject};
 use crate::manifests::{DocumentEdit, Edited, Manifests, Object, Platform, SYNC_WAVE, edit};
 
 /// One file of the manifests.
@@ -44,7 +45,9 @@ impl Proposal {
         let documents: BTreeSet<FileId> = manifests.documents.iter().map(|document| document.file).collect();
         let mut platform = super::plan::platform_of(manifests, &rulebook, &sources);
         let mut graph = graph::build(&rulebook, Some(&platform));
-        let waves = graph::waves(&rulebook, &platform, &graph);
+        let mut waves = graph::waves(&rulebook, &platform, &graph);
+        let subject = Subject { platform: &platform, rulebook: &rulebook, graph: &graph, sources: &sources };
+        waves.diagnostics.extend(lint::absent_in_after(&subject));
         let mut texts = texts(&sources, first, &documents);
         let mut refused = BTreeMap::new();
         for (number, one) in waves.moves.iter().enumerate() {

@@ -27,6 +27,16 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             found.push(missing.diagnostic(Code::ABSENT_TARGET, deed.place, message));
         }
     }
+    afters(subject, found);
+    for rule in &subject.rulebook.rules {
+        for term in &rule.terms {
+            found.extend(source(subject, rule, term));
+        }
+    }
+}
+
+/// Objects in `after` that no manifest makes.
+pub(in crate::lint) fn afters(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     for after in &subject.rulebook.afters {
         for (object, place) in
             after.after.iter().map(|(first, span)| (first, *span)).chain([(&after.subject, after.span)])
@@ -35,11 +45,6 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
                 let message = format!("{}: `after` orders no waves here", missing.what);
                 found.push(missing.diagnostic(Code::ABSENT_TARGET, place, message));
             }
-        }
-    }
-    for rule in &subject.rulebook.rules {
-        for term in &rule.terms {
-            found.extend(source(subject, rule, term));
         }
     }
 }

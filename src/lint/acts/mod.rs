@@ -3,7 +3,7 @@
 //! In: the rules of the files, and those that annotations mean. Nothing here says anything about manifests that no rule and no annotation touches,
 //! but for records of tidegate that stand in Git, and labels that roll an InferenceService at each release.
 
-mod absent;
+pub(super) mod absent;
 mod bypass;
 mod contradiction;
 mod deadline;
