@@ -250,7 +250,7 @@ fn each_command_of_other_output_is_told() {
             "kind k = example.org/v1 K (ks) {{\n  healthy \"\" when self.?status.?phase.orValue(\"\") == \"{phase}\"\n  progressing \"\" otherwise\n}}\n"
         );
         let rule = "namespace ml\nwhen k a is healthy then restart isvc b\n";
-        std::fs::write(folder.path().join(name), kind + &rule).unwrap();
+        std::fs::write(folder.path().join(name), kind + rule).unwrap();
     }
     let ran = diff(folder.path(), &["old.tide", "new.tide", "--format", "json"], "");
     let value: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
