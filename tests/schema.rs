@@ -103,7 +103,7 @@ const CASES: &[(&str, &str)] = &[
     ),
     (
         "self.spec.replicas == \"3\"",
-        "TG200 `self.spec.replicas == \"3\"`: `==` does not work between an int and a string; write `string(self.spec.replicas)`",
+        "TG200 `self.spec.replicas == \"3\"`: `==` does not work between an int and a string; write `3`, without quotes",
     ),
     (
         "self.spec.paused == \"true\"",
