@@ -66,7 +66,8 @@ admin get -n tidegate deployment/tidegate -o jsonpath='{range .spec.template.spe
 mapfile -t arguments <arguments.txt
 
 start() { # start NAME: a controller, until it is ready
-  tidegate "${arguments[@]}" --kubeconfig account.kubeconfig --lease-seconds 3 --identity "$1" 2>"$1.log" &
+  # The program itself, not the function: a function in the background is a shell, and to kill that leaves the program running.
+  "$TIDEGATE" "${arguments[@]}" --kubeconfig account.kubeconfig --lease-seconds 3 --identity "$1" 2>"$1.log" &
   controller=$!
   curl -sS --retry 60 --retry-delay 1 --retry-all-errors --max-time 2 --fail -o ready.txt "http://$LISTEN/readyz" 2>ready.err ||
     { cat ready.err "$1.log"; die "$1 is not ready"; }
@@ -91,6 +92,7 @@ admin get -n "$namespace" "isvc/$model" -o jsonpath='{.spec.predictor.annotation
 say "the controller killed and started again"
 kill -KILL "$controller"
 wait "$controller" || true
+curl -sS --max-time 2 -o gone.txt "http://$LISTEN/readyz" 2>gone.err && die "the killed controller still answers"
 start second
 # It decides about the whole world at once: when this one has been restarted, the other would have been, too.
 succeed job/barrier "{\"startTime\": \"$now\", \"completionTime\": \"$now\", \"succeeded\": 1, \"conditions\": [
