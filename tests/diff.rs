@@ -9,37 +9,19 @@
     clippy::print_stderr
 )]
 
+#[path = "support/program.rs"]
+#[allow(dead_code, reason = "each test binary uses its own part of this")]
+mod program;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+
+use program::{Ran, root, tidegate, tidegate_with};
 
 use tidegate::rulebook::{Options, load};
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-struct Ran {
-    status: i32,
-    stdout: String,
-    stderr: String,
-}
-
 /// `tidegate diff ARGUMENTS` in a folder, with some standard input.
 fn diff(folder: &Path, arguments: &[&str], stdin: &str) -> Ran {
-    use std::io::Write;
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
-        .current_dir(folder)
-        .arg("diff")
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Ran { status: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    tidegate_with(folder, &[&["diff"], arguments].concat(), stdin)
 }
 
 /// One case: `old.tide` and `new.tide`, over `manifests.yaml` if it is there, give `expected.txt`, `expected.md` and `expected.json`.
@@ -52,15 +34,15 @@ fn check(case: &Path) {
     let mut statuses = Vec::new();
     for (format, file) in [("plain", "expected.txt"), ("markdown", "expected.md"), ("json", "expected.json")] {
         let ran = diff(case, &[&arguments[..], &["--format", format]].concat(), "");
-        statuses.push(ran.status);
+        statuses.push(ran.code);
         if std::env::var_os("TIDEGATE_BLESS").is_some() {
-            std::fs::write(case.join(file), &ran.stdout).unwrap();
+            std::fs::write(case.join(file), &ran.out).unwrap();
         }
         let expected = std::fs::read_to_string(case.join(file)).unwrap_or_default();
-        let differences = similar::TextDiff::from_lines(&expected, &ran.stdout).unified_diff().to_string();
-        assert!(differences.is_empty(), "{name}/{file}:\n{differences}{}", ran.stderr);
+        let differences = similar::TextDiff::from_lines(&expected, &ran.out).unified_diff().to_string();
+        assert!(differences.is_empty(), "{name}/{file}:\n{differences}{}", ran.err);
         if format == "json" {
-            json(&name, &ran.stdout, ran.status);
+            json(&name, &ran.out, ran.code);
         }
     }
     let expected = match name.as_str() {
@@ -149,8 +131,8 @@ fn reformatting_and_reordering_change_nothing() {
         let name = file.display().to_string();
         let formatted = folder.path().join("formatted.tide");
         std::fs::write(&formatted, unformatted(&text)).unwrap();
-        let fmt = Command::new(env!("CARGO_BIN_EXE_tidegate")).arg("fmt").arg(&formatted).output().unwrap();
-        assert!(fmt.status.success(), "{name}: {}", String::from_utf8_lossy(&fmt.stderr));
+        let fmt = tidegate(folder.path(), &["fmt", "formatted.tide"]);
+        assert_eq!(fmt.code, 0, "{name}: {}", fmt.err);
         for (what, new) in [
             ("reversed", reversed(&name, &text)),
             ("laid out otherwise", unformatted(&text)),
@@ -160,7 +142,7 @@ fn reformatting_and_reordering_change_nothing() {
             let path = folder.path().join("new.tide");
             std::fs::write(&path, &new).unwrap();
             let ran = diff(&root(), &[&name, path.to_str().unwrap(), "--detailed-exitcode", "--format", "plain"], "");
-            assert_eq!((ran.status, ran.stdout.as_str()), (0, "nothing changes in effect\n"), "{name} {what}\n{new}");
+            assert_eq!((ran.code, ran.out.as_str()), (0, "nothing changes in effect\n"), "{name} {what}\n{new}");
         }
         seen += 1;
     }
@@ -189,7 +171,7 @@ fn every_line_that_is_taken_away_is_told() {
             std::fs::write(&path, &rest).unwrap();
             let file = file.to_str().unwrap();
             let ran = diff(&root(), &[file, path.to_str().unwrap(), "--detailed-exitcode", "--format", "plain"], "");
-            assert_eq!(ran.status, 2, "{file} without `{}`: {}{}", lines[at], ran.stdout, ran.stderr);
+            assert_eq!(ran.code, 2, "{file} without `{}`: {}{}", lines[at], ran.out, ran.err);
             told += 1;
         }
     }
@@ -234,8 +216,8 @@ fn exit_statuses() {
     for (arguments, status, stdout, stderr) in cases {
         let words: Vec<&str> = arguments.split(' ').collect();
         let ran = diff(folder.path(), &words, "");
-        assert_eq!(ran.status, status, "`{arguments}`\n{}{}", ran.stdout, ran.stderr);
-        for (got, wanted) in [(&ran.stdout, stdout), (&ran.stderr, stderr)] {
+        assert_eq!(ran.code, status, "`{arguments}`\n{}{}", ran.out, ran.err);
+        for (got, wanted) in [(&ran.out, stdout), (&ran.err, stderr)] {
             assert!(if wanted.is_empty() { got.is_empty() } else { got.contains(wanted) }, "`{arguments}`: {got}");
         }
     }
@@ -253,9 +235,9 @@ fn each_command_of_other_output_is_told() {
         std::fs::write(folder.path().join(name), kind + rule).unwrap();
     }
     let ran = diff(folder.path(), &["old.tide", "new.tide", "--format", "json"], "");
-    let value: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let value: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     let told = ["argocd-cm", "argocd-cr", "flux"].map(|target| format!("tidegate emit {target}"));
-    assert_eq!(value["followUp"], serde_json::json!(told), "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(value["followUp"], serde_json::json!(told), "{}{}", ran.out, ran.err);
 }
 
 /// Rules in a folder, manifests from standard input: the same as from files.
@@ -279,7 +261,7 @@ fn folders_and_standard_input() {
         without_places(&mut value);
         value
     };
-    assert_eq!(plain(&ran.stdout), plain(&std::fs::read_to_string(case.join("expected.json")).unwrap()));
+    assert_eq!(plain(&ran.out), plain(&std::fs::read_to_string(case.join("expected.json")).unwrap()));
 }
 
 fn without_places(value: &mut serde_json::Value) {
@@ -305,10 +287,10 @@ fn markdown_stays_readable() {
     for (count, folded, cut) in [(3, false, false), (30, true, false), (400, false, true)] {
         std::fs::write(folder.path().join("new.tide"), rules(count)).unwrap();
         let ran = diff(folder.path(), &["/dev/null", "new.tide", "--format", "markdown"], "");
-        assert_eq!(ran.status, 0, "{}", ran.stderr);
-        assert!(ran.stdout.len() < 65_536, "{count}: {} bytes", ran.stdout.len());
-        assert_eq!(ran.stdout.contains("<details>"), folded, "{count}");
-        assert_eq!(ran.stdout.contains("too many to show"), cut, "{count}");
-        assert_eq!(ran.stdout.contains("more"), count > 40, "{count}");
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(ran.out.len() < 65_536, "{count}: {} bytes", ran.out.len());
+        assert_eq!(ran.out.contains("<details>"), folded, "{count}");
+        assert_eq!(ran.out.contains("too many to show"), cut, "{count}");
+        assert_eq!(ran.out.contains("more"), count > 40, "{count}");
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::argocd_checks::has_check;
 use super::lua::{self, Script};
-use super::used::kinds_read;
+use super::used::choose;
 use crate::diagnostic::{self, Code, Diagnostic};
 use crate::rulebook::{HealthRule, Kind, Rulebook};
 
@@ -70,7 +70,7 @@ impl ArgocdChecks {
 /// # Errors
 /// TG204 at each expression that Argo CD's Lua cannot say; TG110 at a kind whose key would make Argo CD refuse all keys, and at two that have one key.
 pub fn argocd_checks(rulebook: &Rulebook, all: bool) -> Result<ArgocdChecks, Vec<Diagnostic>> {
-    let chosen = choose(rulebook, all);
+    let chosen = choose(rulebook, all, has_check);
     let mut errors = Vec::new();
     let mut found: BTreeMap<String, (&Kind, Script)> = BTreeMap::new();
     for kind in chosen.emitted {
@@ -102,26 +102,6 @@ pub fn argocd_checks(rulebook: &Rulebook, all: bool) -> Result<ArgocdChecks, Vec
     };
     let left_out = chosen.left_out.iter().map(|kind| kind.short.to_string()).collect();
     Ok(ArgocdChecks { checks: found.into_iter().map(check).collect(), left_out })
-}
-
-/// The kinds to emit, and the others that the rules read.
-struct Chosen<'r> {
-    emitted: Vec<&'r Kind>,
-    left_out: Vec<&'r Kind>,
-}
-
-fn choose(rulebook: &Rulebook, all: bool) -> Chosen<'_> {
-    let read = kinds_read(rulebook);
-    let mut chosen = Chosen { emitted: Vec::new(), left_out: Vec::new() };
-    for kind in &rulebook.kinds {
-        let is_read = rulebook.kind_by_short(&kind.short).is_some_and(|ix| read.contains(&ix));
-        if all || !kind.builtin || (is_read && !has_check(&kind.group, &kind.kind)) {
-            chosen.emitted.push(kind);
-        } else if is_read {
-            chosen.left_out.push(kind);
-        }
-    }
-    chosen
 }
 
 /// Argo CD splits the key at `_`, and one key that it cannot split makes it refuse all. Source: argo-cd `util/settings/settings.go`,

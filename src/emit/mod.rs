@@ -23,4 +23,5 @@ pub use argocd_cr::{Options as ArgocdCrOptions, argocd_cr};
 pub use argocd_health::{ArgocdCheck, ArgocdChecks, argocd_checks};
 pub use hooks::{Options as HooksOptions, hooks};
 pub use rbac::{Options as RbacOptions, Right, rbac, rights};
+pub use used::target;
 pub use yaml::scalar as yaml_scalar;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::rulebook::{Action, HealthRule, KindIx, ObjectRef, Rule, Rulebook, Verb};
+use crate::rulebook::{Action, HealthRule, Kind, KindIx, ObjectRef, Rule, Rulebook, Verb};
 
 /// The kinds whose health matters to waves: those that conditions ask about, models, order, reports. What is only written to is not
 /// among them.
@@ -26,6 +26,30 @@ pub fn kinds_read(rulebook: &Rulebook) -> BTreeSet<KindIx> {
     }
     kinds.extend(rulebook.reports.iter().map(|report| report.source.kind));
     kinds
+}
+
+/// The kinds whose health is emitted, and the others that the rules read: those of which the other system knows the health.
+pub struct Chosen<'r> {
+    /// In the order of their short names.
+    pub emitted: Vec<&'r Kind>,
+    /// In the same order.
+    pub left_out: Vec<&'r Kind>,
+}
+
+/// The user's own kinds are always emitted: that the other system's reading is not wanted is why they were written. Built-in ones are where the rules
+/// read them and `knows` (group, Kind) says no; with `all`, every kind.
+pub fn choose(rulebook: &Rulebook, all: bool, knows: fn(&str, &str) -> bool) -> Chosen<'_> {
+    let read = kinds_read(rulebook);
+    let mut chosen = Chosen { emitted: Vec::new(), left_out: Vec::new() };
+    for kind in &rulebook.kinds {
+        let is_read = rulebook.kind_by_short(&kind.short).is_some_and(|ix| read.contains(&ix));
+        if all || !kind.builtin || (is_read && !knows(&kind.group, &kind.kind)) {
+            chosen.emitted.push(kind);
+        } else if is_read {
+            chosen.left_out.push(kind);
+        }
+    }
+    chosen
 }
 
 /// All actions of a rule.

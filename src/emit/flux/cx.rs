@@ -286,5 +286,5 @@ fn roots(expr: &Expr, found: &mut BTreeSet<String>) {
         }
         _ => {}
     }
-    make::children(expr).into_iter().for_each(|child| roots(child, found));
+    expr.children().into_iter().for_each(|child| roots(child, found));
 }

@@ -55,29 +55,12 @@ pub(super) fn is_path(expr: &Expr) -> bool {
     matches!(expr.node, ExprNode::Select(..) | ExprNode::Index(..))
 }
 
-/// The expressions right below one.
-pub(super) fn children(expr: &Expr) -> Vec<&Expr> {
-    match &expr.node {
-        ExprNode::Select(a, _) | ExprNode::OptSelect(a, _) | ExprNode::Has(a) | ExprNode::Not(a) | ExprNode::Neg(a) => {
-            vec![a]
-        }
-        ExprNode::Index(a, b) | ExprNode::OptIndex(a, b) | ExprNode::Binary(_, a, b) => vec![a, b],
-        ExprNode::Call(_, args) | ExprNode::List(args) => args.iter().collect(),
-        ExprNode::Method(base, _, args) | ExprNode::Macro(_, base, _, args) => {
-            std::iter::once(base.as_ref()).chain(args).collect()
-        }
-        ExprNode::Conditional(a, b, c) => vec![a, b, c],
-        ExprNode::Map(entries) => entries.iter().flat_map(|(k, v)| [k, v]).collect(),
-        _ => Vec::new(),
-    }
-}
-
 /// The variables that an expression names.
 pub(super) fn variables(expr: &Expr, found: &mut BTreeSet<String>) {
     if let ExprNode::Ident(name) = &expr.node {
         found.insert(name.clone());
     }
-    children(expr).into_iter().for_each(|child| variables(child, found));
+    expr.children().into_iter().for_each(|child| variables(child, found));
 }
 
 /// Whether an expression reads no variable but those that it binds.
@@ -93,7 +76,7 @@ fn closed_in<'e>(expr: &'e Expr, bound: &mut Vec<&'e str>) -> bool {
             let Some((Expr { node: ExprNode::Ident(name), .. }, body)) = args.split_first() else { return false };
             (base, vec![name], body)
         }
-        _ => return children(expr).into_iter().all(|child| closed_in(child, bound)),
+        _ => return expr.children().into_iter().all(|child| closed_in(child, bound)),
     };
     if !closed_in(outside, bound) {
         return false;
@@ -118,7 +101,7 @@ pub(super) fn needs(expr: &Expr, variable: &str) -> bool {
         {
             needs(base)
         }
-        _ => children(expr).into_iter().any(needs),
+        _ => expr.children().into_iter().any(needs),
     }
 }
 

@@ -27,7 +27,7 @@ use self::cx::Cx;
 use self::formula::Formula;
 use self::layout::laid_out;
 use self::tidy::tidy;
-use super::used::kinds_read;
+use super::used::choose;
 use crate::diagnostic::{self, Code, Diagnostic};
 use crate::rulebook::{Kind, Rulebook};
 use crate::syntax::tree::{Expr, ExprNode, HealthWord, KindDecl, KindLine};
@@ -216,28 +216,6 @@ fn without(cx: &Cx<'_>, lines: &[Line<'_>], read: &BTreeSet<String>) -> BTreeMap
     found
 }
 
-/// The kinds to emit, and why the others that the rules read are not.
-struct Chosen<'r> {
-    emitted: Vec<&'r Kind>,
-    /// Flux reads them by itself.
-    left_out: Vec<&'r Kind>,
-}
-
-/// The user's own kinds are always emitted: that Flux's reading is not wanted is why they were written.
-fn choose(rulebook: &Rulebook, all: bool) -> Chosen<'_> {
-    let read = kinds_read(rulebook);
-    let mut chosen = Chosen { emitted: Vec::new(), left_out: Vec::new() };
-    for kind in &rulebook.kinds {
-        let is_read = rulebook.kind_by_short(&kind.short).is_some_and(|ix| read.contains(&ix));
-        if all || !kind.builtin || (is_read && !flux_knows(&kind.group, &kind.kind)) {
-            chosen.emitted.push(kind);
-        } else if is_read {
-            chosen.left_out.push(kind);
-        }
-    }
-    chosen
-}
-
 /// Whether Flux has its own reading of a kind. Source: fluxcd/cli-utils `pkg/kstatus/status/core.go`.
 fn flux_knows(group: &str, kind: &str) -> bool {
     const KNOWN: &[(&str, &str)] = &[
@@ -275,7 +253,7 @@ struct Written<'r> {
 /// # Errors
 /// TG206 at each expression of the user's kinds that Flux's CEL cannot say (a built-in kind is left out instead); TG110 where two kinds are one type, which Flux refuses.
 pub fn flux(rulebook: &Rulebook, options: &Options) -> Result<String, Vec<Diagnostic>> {
-    let chosen = choose(rulebook, options.all);
+    let chosen = choose(rulebook, options.all, flux_knows);
     let mut errors = Vec::new();
     let mut written = Written { left_out: chosen.left_out, ..Written::default() };
     let mut types: BTreeMap<(&str, &str), &Kind> = BTreeMap::new();

@@ -15,7 +15,7 @@ pub(super) const CHECK: Check = Check { codes: &[Code::ABSENT_TARGET, Code::NEVE
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let mut told: BTreeSet<(Span, &ObjectRef)> = BTreeSet::new();
     for deed in deed::deeds(subject) {
-        let Some(target) = deed::target(&deed.action.verb) else { continue };
+        let Some(target) = crate::emit::target(&deed.action.verb) else { continue };
         let asked = deed.rule.terms.iter().any(|term| term.source.object.as_ref() == Some(target));
         if asked || kserve_owned::owner(subject, target).is_some() || !told.insert((deed.place, target)) {
             continue;

@@ -78,18 +78,6 @@ pub(super) fn object<'s>(subject: &Subject<'s>, named: &ObjectRef) -> Option<&'s
     subject.platform.find(&kind.group, &kind.kind, &named.namespace, &named.name)
 }
 
-/// The object that an action writes to, if it has one.
-pub(super) fn target(verb: &Verb) -> Option<&ObjectRef> {
-    match verb {
-        Verb::Restart { target, .. }
-        | Verb::Refresh { target, .. }
-        | Verb::Annotate { target, .. }
-        | Verb::Label { target, .. } => Some(target),
-        Verb::Sync { application } => Some(application),
-        Verb::Notify { application, .. } => application.as_ref(),
-    }
-}
-
 /// The objects of a kind, in the order of namespace and name.
 pub(super) fn of_kind<'p>(platform: &'p Platform, group: &str, kind: &str) -> &'p [Object] {
     let objects = platform.objects.as_slice();

@@ -1,7 +1,6 @@
 //! TG211: `all` over a list that can be empty, as a gate: nothing is there, and the gate is open.
 
 use super::Line;
-use super::inline::children;
 use super::suppose::{Outcomes, Suppose};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::Value;
@@ -52,7 +51,7 @@ fn collect<'e>(expr: &'e Expr, into: &mut Vec<(&'e Expr, &'e Expr)>) {
     // A list within a member is a matter of that member.
     match &expr.node {
         ExprNode::Macro(_, range, ..) => collect(range, into),
-        _ => children(expr).into_iter().for_each(|child| collect(child, into)),
+        _ => expr.children().into_iter().for_each(|child| collect(child, into)),
     }
 }
 

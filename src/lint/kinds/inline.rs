@@ -46,43 +46,10 @@ impl Lets {
             hidden.truncate(depth);
             return;
         }
-        children_mut(expr).into_iter().for_each(|child| self.replace(child, hidden, budget));
+        expr.children_mut().into_iter().for_each(|child| self.replace(child, hidden, budget));
     }
 }
 
 fn count(expr: &Expr) -> usize {
-    1 + children(expr).into_iter().map(count).sum::<usize>()
-}
-
-/// The expressions that a node holds, in order.
-pub(super) fn children(expr: &Expr) -> Vec<&Expr> {
-    match &expr.node {
-        ExprNode::Select(a, _) | ExprNode::OptSelect(a, _) | ExprNode::Has(a) | ExprNode::Not(a) | ExprNode::Neg(a) => {
-            vec![a]
-        }
-        ExprNode::Index(a, b) | ExprNode::OptIndex(a, b) | ExprNode::Binary(_, a, b) => vec![a, b],
-        ExprNode::Call(_, args) | ExprNode::List(args) => args.iter().collect(),
-        ExprNode::Method(base, _, args) | ExprNode::Macro(_, base, _, args) => {
-            std::iter::once(base.as_ref()).chain(args).collect()
-        }
-        ExprNode::Conditional(a, b, c) => vec![a, b, c],
-        ExprNode::Map(entries) => entries.iter().flat_map(|(k, v)| [k, v]).collect(),
-        _ => Vec::new(),
-    }
-}
-
-pub(super) fn children_mut(expr: &mut Expr) -> Vec<&mut Expr> {
-    match &mut expr.node {
-        ExprNode::Select(a, _) | ExprNode::OptSelect(a, _) | ExprNode::Has(a) | ExprNode::Not(a) | ExprNode::Neg(a) => {
-            vec![a]
-        }
-        ExprNode::Index(a, b) | ExprNode::OptIndex(a, b) | ExprNode::Binary(_, a, b) => vec![a, b],
-        ExprNode::Call(_, args) | ExprNode::List(args) => args.iter_mut().collect(),
-        ExprNode::Method(base, _, args) | ExprNode::Macro(_, base, _, args) => {
-            std::iter::once(base.as_mut()).chain(args).collect()
-        }
-        ExprNode::Conditional(a, b, c) => vec![a, b, c],
-        ExprNode::Map(entries) => entries.iter_mut().flat_map(|(k, v)| [k, v]).collect(),
-        _ => Vec::new(),
-    }
+    1 + expr.children().into_iter().map(count).sum::<usize>()
 }

@@ -270,7 +270,7 @@ impl Suppose<'_> {
 
     /// A node whose operands are all evaluated.
     fn plain(&self, expr: &Expr) -> Found {
-        let operands = super::inline::children(expr).into_iter().map(|child| self.find(child).operand()).collect();
+        let operands = expr.children().into_iter().map(|child| self.find(child).operand()).collect();
         combined(expr, operands)
     }
 }
@@ -301,7 +301,7 @@ fn evaluate(expr: &Expr, operands: &[Value]) -> Found {
     const NAMES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
     let mut names = NAMES.iter().take(operands.len());
     let mut node = expr.clone();
-    for child in super::inline::children_mut(&mut node) {
+    for child in node.children_mut() {
         let Some(name) = names.next() else { return Found::Unknown };
         child.node = ExprNode::Ident((*name).to_owned());
     }

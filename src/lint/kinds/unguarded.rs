@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 
 use super::Line;
-use super::inline::children;
 use super::suppose::{Suppose, path};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::syntax::tree::{Expr, ExprNode};
@@ -72,7 +71,7 @@ fn plain_prefixes(expr: &Expr, into: &mut BTreeSet<Vec<String>>) {
         }
         return;
     }
-    children(expr).into_iter().for_each(|child| plain_prefixes(child, into));
+    expr.children().into_iter().for_each(|child| plain_prefixes(child, into));
 }
 
 /// The expression that reads below the absent path.
@@ -85,7 +84,7 @@ fn culprit<'e>(expr: &'e Expr, absent: &[String]) -> Option<&'e Expr> {
         let below = steps.len() >= absent.len() && steps.iter().zip(absent).all(|((s, o), a)| s == a && !o);
         return below.then_some(expr);
     }
-    children(expr).into_iter().find_map(|child| culprit(child, absent))
+    expr.children().into_iter().find_map(|child| culprit(child, absent))
 }
 
 fn warning(expr: &Expr, absent: &[String]) -> Diagnostic {

@@ -30,6 +30,51 @@ pub struct Expr {
     pub span: Span,
 }
 
+impl Expr {
+    /// The expressions right below this one, in the order in which they are written.
+    #[must_use]
+    pub fn children(&self) -> Vec<&Expr> {
+        match &self.node {
+            ExprNode::Select(a, _)
+            | ExprNode::OptSelect(a, _)
+            | ExprNode::Has(a)
+            | ExprNode::Not(a)
+            | ExprNode::Neg(a) => {
+                vec![a]
+            }
+            ExprNode::Index(a, b) | ExprNode::OptIndex(a, b) | ExprNode::Binary(_, a, b) => vec![a, b],
+            ExprNode::Call(_, args) | ExprNode::List(args) => args.iter().collect(),
+            ExprNode::Method(base, _, args) | ExprNode::Macro(_, base, _, args) => {
+                std::iter::once(base.as_ref()).chain(args).collect()
+            }
+            ExprNode::Conditional(a, b, c) => vec![a, b, c],
+            ExprNode::Map(entries) => entries.iter().flat_map(|(k, v)| [k, v]).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn children_mut(&mut self) -> Vec<&mut Expr> {
+        match &mut self.node {
+            ExprNode::Select(a, _)
+            | ExprNode::OptSelect(a, _)
+            | ExprNode::Has(a)
+            | ExprNode::Not(a)
+            | ExprNode::Neg(a) => {
+                vec![a]
+            }
+            ExprNode::Index(a, b) | ExprNode::OptIndex(a, b) | ExprNode::Binary(_, a, b) => vec![a, b],
+            ExprNode::Call(_, args) | ExprNode::List(args) => args.iter_mut().collect(),
+            ExprNode::Method(base, _, args) | ExprNode::Macro(_, base, _, args) => {
+                std::iter::once(base.as_mut()).chain(args).collect()
+            }
+            ExprNode::Conditional(a, b, c) => vec![a, b, c],
+            ExprNode::Map(entries) => entries.iter_mut().flat_map(|(k, v)| [k, v]).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// The expression forms: a strict subset of CEL with optional access.
 #[derive(Clone, Debug)]
 pub enum ExprNode {
