@@ -17,7 +17,7 @@ mod program;
 use std::io::Read;
 use std::process::{Command, Stdio};
 
-use program::{tidegate, tidegate_with};
+use program::{tidegate, tidegate_in, tidegate_with};
 
 const GOOD: &str =
     "application argocd/ml\nnamespace ml\n\nwhen job train succeeds\n  then restart isvc fraud;\n       block wave 4\n";
@@ -396,4 +396,27 @@ fn annotate_says_what_it_cannot_order() {
         &[("after.tide", "configmap zz after configmap a\n"), ("m.yaml", object)],
         &[("annotate after.tide --manifests m.yaml --print", 0, object, "note[TG642]: no manifest makes configmap zz")],
     );
+}
+
+/// A server that does not answer is named: which cluster was meant is the first question then.
+#[test]
+fn a_cluster_that_does_not_answer() {
+    // Nobody listens on a port that was just given back.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let server = format!("http://127.0.0.1:{port}");
+    let config = format!(
+        "apiVersion: v1\nkind: Config\nclusters: [{{name: c, cluster: {{server: \"{server}\"}}}}]\nusers: [{{name: u, user: {{}}}}]\n\
+         contexts: [{{name: x, context: {{cluster: c, user: u}}}}]\ncurrent-context: x\n"
+    );
+    let folder = folder(&[("good.tide", GOOD), ("config", &config)]);
+    let path = folder.path().join("config");
+    for arguments in [
+        &["plan", "good.tide", "--live"][..],
+        &["explain", "job", "train", "good.tide"],
+        &["check", "good.tide", "--live"],
+    ] {
+        let ran = tidegate_in(folder.path(), arguments, &[("KUBECONFIG", path.to_str().unwrap())]);
+        assert_eq!(ran.code, 2, "{arguments:?}: {}", ran.err);
+        assert!(ran.err.contains(&format!("cannot read the cluster at {server}")), "{arguments:?}: {}", ran.err);
+    }
 }

@@ -15,6 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use anyhow::Context;
+
 use super::rulebook::{self, Loaded, RulebookArgs};
 use super::{Exit, Format, Out, report};
 use crate::cluster;
@@ -141,7 +143,8 @@ pub fn snapshot(
     runtime.block_on(async {
         let connection = cluster::connect(None).await?;
         let places = cluster::Places { state: state_namespace.unwrap_or(&connection.namespace), watched };
-        let snapshot = cluster::snapshot(&connection.client, rulebook, places, jiff::Timestamp::now()).await?;
+        let snapshot = cluster::snapshot(&connection.client, rulebook, places, jiff::Timestamp::now()).await;
+        let snapshot = snapshot.with_context(|| format!("cannot read the cluster at {}", connection.url))?;
         Ok((snapshot.ledger, snapshot.notes))
     })
 }

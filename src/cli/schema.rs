@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context;
+
 use super::Out;
 use crate::cluster;
 use crate::diagnostic::{Diagnostic, Severity, Sources};
@@ -70,6 +72,7 @@ fn live(rulebook: &Rulebook) -> anyhow::Result<cluster::Definitions> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let connection = cluster::connect(None).await?;
-        Ok(cluster::definitions(&connection.client, rulebook).await?)
+        let definitions = cluster::definitions(&connection.client, rulebook).await;
+        definitions.with_context(|| format!("cannot read the cluster at {}", connection.url))
     })
 }

@@ -26,8 +26,18 @@ pub fn tidegate(folder: &Path, arguments: &[&str]) -> Ran {
 
 /// The same, with standard input.
 pub fn tidegate_with(folder: &Path, arguments: &[&str], stdin: &str) -> Ran {
+    run(folder, arguments, stdin, &[])
+}
+
+/// The same, with variables of the environment.
+pub fn tidegate_in(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
+    run(folder, arguments, "", environment)
+}
+
+fn run(folder: &Path, arguments: &[&str], stdin: &str, environment: &[(&str, &str)]) -> Ran {
     let mut child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
         .args(arguments)
+        .envs(environment.iter().copied())
         .current_dir(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
